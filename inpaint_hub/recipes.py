@@ -1,0 +1,129 @@
+"""Recipes: frozen training settings, and the table of presets.
+
+A preset is a starting point; every field is also a flag of `train_accelerate.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"help": meaning})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a generator is trained. Checked when made: a `ValueError` names the field that cannot be."""
+
+    dataset_name: str | None = _setting(None, "data set on the Hub, or a local folder")
+    resolution: int = _setting(32, "side of the square training images, px")
+    train_batch_size: int = _setting(64, "images per update, over all processes")
+    num_train_epochs: int = _setting(10, "passes over the training split")
+    hole_min: int = _setting(8, "shortest side of a hole, px")
+    hole_max: int = _setting(16, "longest side of a hole, px")
+    flip: bool = _setting(True, "mirror half of the images left to right")
+    optimizer: str = _setting("adam", "the generator's: adam, or muon (timm's)")
+    learning_rate: float = _setting(1e-3, "of the generator")
+    discriminator_learning_rate: float = _setting(1e-4, "of the discriminator, always Adam")
+    adam_beta1: float = _setting(0.9, "of both networks' Adam")
+    adam_beta2: float = _setting(0.99, "of both networks' Adam")
+    lr_warmup_images: int = _setting(6_400, "images over which the generator's rate rises to its full value")
+    lr_decay_from: float = _setting(1.0, "fraction of the run from which that rate falls, linearly, to zero")
+    reconstruct_over: str = _setting("hole", "where the reconstruction error counts: hole, or image")
+    adversarial_loss: str = _setting("mse", "of scores to their targets: mse, or cross-entropy")
+    adversarial_weight: float = _setting(1.0, "factor of the adversarial loss beside the reconstruction")
+    joint: bool = _setting(False, "reconstruct and adversarial as one update on one forward pass")
+    discriminator_from: float = _setting(0.0, "fraction of the run from which the discriminator trains")
+    adversarial_from: float = _setting(0.0, "fraction of the run from which the generator meets it")
+    ema_half_life: int = _setting(10_000, "images after which old weights count half in the averaged generator")
+
+    def __post_init__(self) -> None:
+        rules = {
+            "resolution": self.resolution >= 16,
+            "train_batch_size": self.train_batch_size >= 2,  # batch norm needs two
+            "num_train_epochs": self.num_train_epochs >= 1,
+            "hole_min": 1 <= self.hole_min <= self.hole_max,
+            "hole_max": self.hole_max < self.resolution,  # a hole is never the whole image
+            "optimizer": self.optimizer in ("adam", "muon"),
+            "learning_rate": self.learning_rate > 0,
+            "discriminator_learning_rate": self.discriminator_learning_rate > 0,
+            "adam_beta1": 0 <= self.adam_beta1 < 1,
+            "adam_beta2": 0 <= self.adam_beta2 < 1,
+            "lr_warmup_images": self.lr_warmup_images >= 0,
+            "lr_decay_from": 0 <= self.lr_decay_from <= 1,
+            "reconstruct_over": self.reconstruct_over in ("hole", "image"),
+            "adversarial_loss": self.adversarial_loss in ("mse", "cross-entropy"),
+            "adversarial_weight": self.adversarial_weight >= 0,
+            "discriminator_from": 0 <= self.discriminator_from <= 1,
+            "adversarial_from": self.discriminator_from <= self.adversarial_from <= 1,
+            "ema_half_life": self.ema_half_life > 0,
+        }
+        for name, holds in rules.items():
+            if not holds:
+                meaning = type(self).__dataclass_fields__[name].metadata["help"]
+                raise ValueError(f"recipe has {name}={getattr(self, name)!r}, which cannot be; it is the {meaning}")
+
+    def updates_at(self, progress: float) -> tuple[str, ...]:
+        """The updates of an iteration, in order, at `progress` 0..1 through the run.
+
+        Before `discriminator_from` the generator learns alone; until `adversarial_from` the
+        discriminator alone; then both, as the four updates of the paper's Section IV-B or with the
+        generator's two as one (Iizuka et al. 2017, Algorithm 1).
+        """
+        if progress < self.discriminator_from:
+            return ("reconstruct",)
+        if progress < self.adversarial_from:
+            return ("real", "fake")
+        return ("real", "fake", "joint") if self.joint else ("reconstruct", "real", "fake", "adversarial")
+
+    def learning_rate_at(self, images_seen: int, total_images: int) -> float:
+        """The generator's learning rate: a linear rise, a plateau, a linear fall to zero.
+
+        The plateau does not depend on `total_images`, so a run can be lengthened while it is on it.
+        """
+        rise = min(1.0, (images_seen + 1) / max(1, self.lr_warmup_images))
+        left = 1 - images_seen / total_images
+        fall = min(1.0, max(0.0, left) / max(1e-9, 1 - self.lr_decay_from)) if self.lr_decay_from < 1 else 1.0
+        return self.learning_rate * min(rise, fall)
+
+    def replace(self, **changes: Any) -> Recipe:
+        """A copy with the given fields changed, checked again."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field by name, all of them JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
+        return dataclasses.asdict(self)
+
+
+PRESETS: dict[str, Recipe] = {
+    # S. Nalla, "Image Inpainting using GANs", Section IV: CIFAR-10, four updates an iteration, all of
+    # them MSE, from the first image on. It gives no optimiser settings: these are Adam's usual ones.
+    "paper": Recipe(
+        dataset_name="uoft-cs/cifar10",
+        learning_rate=1e-3,
+        adam_beta1=0.9,
+        adam_beta2=0.999,
+        lr_warmup_images=0,
+        reconstruct_over="image",
+        adversarial_loss="mse",
+        adversarial_weight=1.0,
+    ),
+    # The shipped checkpoint: reconstruct first, then both with a small adversarial weight
+    # (Iizuka et al. 2017, Section 4: 4e-4), as one update on one forward pass.
+    "cifar10": Recipe(
+        dataset_name="uoft-cs/cifar10",
+        num_train_epochs=7,
+        optimizer="muon",
+        learning_rate=1e-3,
+        lr_decay_from=0.5,
+        adam_beta1=0.5,
+        adversarial_loss="cross-entropy",
+        adversarial_weight=0.004,
+        joint=True,
+        discriminator_from=0.80,
+        adversarial_from=0.82,
+    ),
+}

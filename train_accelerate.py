@@ -1,0 +1,420 @@
+"""Train the inpainting GAN of the paper, on CIFAR-10 or your own images.
+
+    accelerate launch train_accelerate.py --preset cifar10 --output_dir runs/cifar10
+
+One GPU, many, or none. The same command again goes on where the last run stopped. The run ends with
+a model folder for the Hub in OUTPUT_DIR: model.safetensors, config.json and a card, README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import platform
+import shlex
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+
+from inpaint_hub import checkpoint, hub
+from inpaint_hub.classical import CLASSICAL
+from inpaint_hub.data import evaluation_boxes, mean_color, split_images, training_batch
+from inpaint_hub.holes import as_hole
+from inpaint_hub.metrics import METRICS
+from inpaint_hub.networks import Discriminator, Generator, frozen
+from inpaint_hub.recipes import PRESETS, Recipe
+from inpaint_hub.updates import COMPLETED, REAL, composite, reconstruction_error, score_error, views
+
+EVALUATION_SEED = 2017  # of the holes in the validation and the test split, the same in every run
+
+
+def main() -> None:
+    args, recipe = parse_args()
+    accelerator = Accelerator(
+        cpu=args.cpu,
+        mixed_precision=args.mixed_precision,
+        log_with=args.report_to,
+        project_dir=args.logging_dir or args.output_dir / "logs",
+    )
+    batch_size, leftover = divmod(recipe.train_batch_size, accelerator.num_processes)
+    if leftover:
+        sys.exit(f"--train_batch_size {recipe.train_batch_size} does not divide by {accelerator.num_processes} processes")
+    set_seed(args.seed)
+    if args.push_to_hub and accelerator.is_main_process:
+        hub.prepare(args.hub_model_id, token=args.hub_token, private=args.hub_private_repo)  # fails now, not in hours
+
+    # Data: decoded once, split by a hash of the pixels.
+    with accelerator.main_process_first():
+        images = split_images(
+            recipe.dataset_name, recipe.resolution, args.seed, args.image_column, accelerator.is_main_process
+        )
+    epoch_images = len(images["train"])
+    steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
+    total_images = steps * recipe.train_batch_size
+
+    # Networks and optimisers.
+    generator = Generator(mean_color(images["train"]))
+    generator.silence_unseen_taps(recipe.resolution)
+    discriminator = Discriminator(min(recipe.resolution, 256))
+    average = AveragedModel(
+        generator.to(accelerator.device),
+        multi_avg_fn=get_ema_multi_avg_fn(0.5 ** (recipe.train_batch_size / recipe.ema_half_life)),
+        use_buffers=True,
+    )
+    generator.to(memory_format=torch.channels_last)
+    discriminator.to(memory_format=torch.channels_last)
+    generator_optimizer, discriminator_optimizer = optimizers(recipe, generator, discriminator)
+    generator, discriminator, generator_optimizer, discriminator_optimizer = accelerator.prepare(
+        generator, discriminator, generator_optimizer, discriminator_optimizer
+    )
+    parts = {
+        "generator": accelerator.unwrap_model(generator),
+        "discriminator": accelerator.unwrap_model(discriminator),
+        "average": average,
+        "generator_optimizer": generator_optimizer,
+        "discriminator_optimizer": discriminator_optimizer,
+    }
+
+    # Resume.
+    progress = Progress()
+    if args.resume_from_checkpoint and (state := checkpoint.load(args.output_dir, args.resume_from_checkpoint)):
+        progress = resume(state, parts, recipe, args.seed)
+        accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
+    accelerator.init_trackers("inpaint-hub", config=recipe.to_dict())
+    stop = StopRequest()
+
+    # The loop: a batch, its updates, and what is due after it.
+    bar = tqdm(
+        total=total_images, initial=progress.images_seen, unit=" images", smoothing=0.05,
+        disable=not accelerator.is_main_process,
+    )  # fmt: skip
+    started = time.perf_counter()
+    while progress.images_seen < total_images and not stop.requested:
+        first = progress.images_seen + accelerator.process_index * batch_size
+        batch = training_batch(
+            images["train"], first, batch_size,
+            seed=args.seed, hole_sides=(recipe.hole_min, recipe.hole_max), flip=recipe.flip,
+        )  # fmt: skip
+        for group in generator_optimizer.param_groups:
+            group["lr"] = recipe.learning_rate_at(progress.images_seen, total_images)
+        errors = iterate(
+            recipe.updates_at(progress.images_seen / total_images), recipe, accelerator,
+            generator, discriminator, generator_optimizer, discriminator_optimizer,
+            batch.images.to(accelerator.device), batch.boxes.to(accelerator.device),
+        )  # fmt: skip
+        average.update_parameters(parts["generator"])
+        progress.add(errors, recipe.train_batch_size)
+        bar.update(recipe.train_batch_size)
+        if time.perf_counter() - started > 1:  # reading an error waits for the device: once a second
+            progress.seconds += time.perf_counter() - started
+            started = time.perf_counter()
+            bar.set_postfix({name: f"{error.item():.4f}" for name, error in errors.items()})
+        done = progress.images_seen >= total_images
+        if done or progress.images_seen // epoch_images > len(progress.history):
+            row = progress.finish_epoch(accelerator)
+            if accelerator.is_main_process:
+                row |= validate(average.module, images["validation"][: args.num_validation_images], recipe, args.output_dir)
+                progress.write(args.output_dir)
+                bar.write(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
+            accelerator.log(row, step=progress.images_seen)
+        if accelerator.is_main_process and (done or stop.requested or progress.step % args.checkpointing_steps == 0):
+            state = progress.state() | {"recipe": recipe.to_dict(), "seed": args.seed}
+            state |= {name: part.state_dict() for name, part in parts.items()}
+            checkpoint.save(args.output_dir, progress.step, state, keep=args.checkpoints_total_limit)
+    bar.close()
+    if stop.requested and progress.images_seen < total_images:
+        sys.exit(f"stopped and saved at {progress.images_seen:,} images; the same command goes on from there")
+
+    # Publish: weights in half precision, and a card with figures measured on those very weights.
+    if accelerator.is_main_process:
+        generator = average.module.half().float().cpu()
+        facts = card_facts(args, recipe, progress, accelerator) | {"figures": test_figures(generator, images["test"], recipe)}
+        publish(generator, parts["discriminator"], facts, args.output_dir)
+        print(f"the model is in {args.output_dir}: see README.md there")
+        if args.push_to_hub:
+            print("pushed to", hub.publish(args.output_dir, args.hub_model_id, token=args.hub_token))
+    accelerator.end_training()
+
+
+def iterate(
+    updates: tuple[str, ...],
+    recipe: Recipe,
+    accelerator: Accelerator,
+    generator: torch.nn.Module,
+    discriminator: torch.nn.Module,
+    generator_optimizer: torch.optim.Optimizer,
+    discriminator_optimizer: torch.optim.Optimizer,
+    image: Tensor,
+    boxes: Tensor,
+) -> dict[str, Tensor]:
+    """One iteration's errors, by name, after its updates (paper, Section IV-B, in its order).
+
+    `image` is (N, 3, S, S) in 0..1, `boxes` (N, 4) the box of each hole. The network that is not
+    being updated keeps its weights, gradients and batch norm statistics.
+    """
+    hole = as_hole(boxes, image.shape[2])
+    image = image.contiguous(memory_format=torch.channels_last)
+    masked = accelerator.unwrap_model(generator).masked(image, hole)
+    size = accelerator.unwrap_model(discriminator).image_size
+    errors: dict[str, Tensor] = {}
+
+    def update(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        accelerator.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    def reconstruction() -> Tensor:
+        return reconstruction_error(prediction, image, hole, recipe.reconstruct_over)
+
+    # The images that the discriminator will see as completed come from this forward pass.
+    if "reconstruct" in updates or "joint" in updates:
+        prediction = generator(masked)
+        errors["reconstruct"] = reconstruction()
+    else:
+        with frozen(generator), torch.no_grad():
+            prediction = generator(masked)
+    if "reconstruct" in updates:
+        update(errors["reconstruct"], generator_optimizer)
+    if "real" in updates:
+        errors["real"] = score_error(discriminator(*views(image, boxes, size)), REAL, recipe.adversarial_loss)
+        update(errors["real"], discriminator_optimizer)
+    if "fake" in updates:
+        completed = composite(image, prediction.detach(), hole)
+        errors["fake"] = score_error(discriminator(*views(completed, boxes, size)), COMPLETED, recipe.adversarial_loss)
+        update(errors["fake"], discriminator_optimizer)
+    if "adversarial" in updates:
+        prediction = generator(masked)  # anew: the first update moved the weights
+    if "adversarial" in updates or "joint" in updates:
+        with frozen(discriminator):
+            score = discriminator(*views(composite(image, prediction, hole), boxes, size))
+            errors["adversarial"] = score_error(score, REAL, recipe.adversarial_loss)
+            loss = recipe.adversarial_weight * errors["adversarial"]
+            update(loss + errors["reconstruct"] if "joint" in updates else loss, generator_optimizer)
+    return {name: error.detach() for name, error in errors.items()}
+
+
+def optimizers(
+    recipe: Recipe, generator: Generator, discriminator: Discriminator
+) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """The generator's optimiser and the discriminator's."""
+    betas = (recipe.adam_beta1, recipe.adam_beta2)
+    of_discriminator = torch.optim.Adam(discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True)
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(generator.parameters(), recipe.learning_rate, betas, fused=True), of_discriminator
+    from timm.optim import Muon
+
+    # The last layer and the biases are Adam's, as Muon's author advises for outputs and vectors.
+    groups = [
+        {"params": generator.layers[:-1].parameters()},
+        {"params": generator.layers[-1].parameters(), "use_fallback": True},
+    ]
+    return Muon(groups, lr=recipe.learning_rate, nesterov=True, betas=(0.9, recipe.adam_beta2)), of_discriminator
+
+
+class Progress:
+    """Where a run stands: images seen, the errors of the epoch under way, a row for each epoch done."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.images_seen = 0
+        self.seconds = 0.0
+        self.sums: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.history: list[dict[str, float]] = []
+
+    def add(self, errors: dict[str, Tensor], batch_size: int) -> None:
+        self.step += 1
+        self.images_seen += batch_size
+        for name, error in errors.items():
+            self.sums[name] = self.sums[name] + error
+            self.counts[name] += 1
+
+    def finish_epoch(self, accelerator: Accelerator) -> dict[str, float]:
+        """The new row of the history: the mean errors since the last one, over all processes."""
+        means = {name: accelerator.reduce(self.sums[name], "mean").item() / self.counts[name] for name in self.sums}
+        self.sums.clear()
+        self.counts.clear()
+        self.history.append({"epoch": len(self.history) + 1, "images_seen": self.images_seen} | means)
+        return self.history[-1]
+
+    def write(self, folder: Path) -> None:
+        """errors.jsonl, a row for each epoch, and errors.png, their plot."""
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+
+        (folder / "errors.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.history))
+        figure, panes = pyplot.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
+        panels = (
+            ("generator's error", ("reconstruct", "adversarial")),
+            ("discriminator's error", ("real", "fake")),
+            ("in-hole PSNR, validation, dB", ("psnr_hole",)),
+        )
+        for pane, (title, names) in zip(panes, panels, strict=True):
+            for name in names:
+                rows = [row for row in self.history if name in row]
+                pane.plot([row["epoch"] for row in rows], [row[name] for row in rows], marker=".", label=name)
+            pane.set(title=title, xlabel="epoch")
+            pane.legend()
+        figure.savefig(folder / "errors.png", dpi=100)
+        pyplot.close(figure)
+
+    def state(self) -> dict[str, Any]:
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
+
+    def load(self, state: dict[str, Any], device: torch.device) -> None:
+        for name, value in vars(self).items():
+            setattr(self, name, type(value)(state[name]))
+        self.sums = Counter({name: total.to(device) for name, total in self.sums.items()})
+
+
+class StopRequest:
+    """True in `requested` after the first Ctrl-C or SIGTERM, so that the update under way can be finished and saved."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._request)
+
+    def _request(self, number: int, frame: object) -> None:
+        self.requested = True
+        signal.signal(number, signal.SIG_DFL)  # the second one stops at once
+
+
+def resume(state: dict[str, Any], parts: dict[str, Any], recipe: Recipe, seed: int) -> Progress:
+    """The progress of a checkpoint, whose weights and optimisers `parts` now hold.
+
+    Only the length of the run may have changed: another recipe or seed is a refusal.
+    """
+    now, then = recipe.to_dict() | {"seed": seed}, state["recipe"] | {"seed": state["seed"]}
+    changed = [f"{name} {then.get(name)} -> {now[name]}" for name in now if now[name] != then.get(name)]
+    changed = [change for change in changed if not change.startswith("num_train_epochs")]
+    if changed:
+        sys.exit(f"the run in --output_dir was started with other settings ({'; '.join(changed)}); choose another folder")
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    progress = Progress()
+    progress.load(state, parts["generator"].fill.device)
+    return progress
+
+
+@torch.inference_mode()
+def complete(generator: Generator, images: Tensor, boxes: Tensor) -> np.ndarray:
+    """The composites (N, S, S, 3) uint8 of (N, 3, S, S) uint8 images whose holes are filled."""
+    device, results = generator.fill.device, []
+    for image, box in zip(images.split(256), boxes.split(256), strict=True):
+        hole = as_hole(box, image.shape[2]).to(device)
+        known = image.to(device)
+        prediction = generator.eval()(generator.masked(known.float() / 255, hole))
+        results.append(composite(known, (prediction * 255).round().to(torch.uint8), hole).permute(0, 2, 3, 1).cpu())
+    return torch.cat(results).numpy()
+
+
+def validate(generator: Generator, images: Tensor, recipe: Recipe, folder: Path) -> dict[str, float]:
+    """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to FOLDER/samples.png."""
+    from torchvision.utils import save_image
+
+    boxes = evaluation_boxes(
+        len(images), recipe.resolution, seed=EVALUATION_SEED, hole_sides=(recipe.hole_min, recipe.hole_max)
+    )
+    results, holes = complete(generator, images, boxes), as_hole(boxes, recipe.resolution)
+    shown, color = images[:16].float() / 255, generator.fill.cpu()
+    rows = [shown, torch.where(holes[:16], color, shown), torch.from_numpy(results[:16]).permute(0, 3, 1, 2) / 255]
+    grid = torch.cat(rows).repeat_interleave(max(1, 96 // recipe.resolution), 2)
+    grid = grid.repeat_interleave(max(1, 96 // recipe.resolution), 3)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_image(grid, folder / "samples.png", nrow=16)
+    originals = images.permute(0, 2, 3, 1).numpy()
+    return {name: metric(results, originals, holes[:, 0].numpy()) for name, metric in METRICS.items()}
+
+
+def test_figures(generator: Generator, images: Tensor, recipe: Recipe) -> list[dict[str, Any]]:
+    """A row of figures on the test split for the generator and for each classical method, on the same holes."""
+    boxes = evaluation_boxes(
+        len(images), recipe.resolution, seed=EVALUATION_SEED, hole_sides=(recipe.hole_min, recipe.hole_max)
+    )
+    originals, holes = images.permute(0, 2, 3, 1).numpy(), as_hole(boxes, recipe.resolution)[:, 0].numpy()
+    results = {"this model": complete(generator, images, boxes)}
+    for name, fill in CLASSICAL.items():
+        results[name] = np.stack([fill(image, hole) for image, hole in zip(originals, holes, strict=True)])
+    return [
+        {"method": name, "images": len(images)}
+        | {figure: round(metric(result, originals, holes), 4) for figure, metric in METRICS.items()}
+        for name, result in results.items()
+    ]
+
+
+def card_facts(args: argparse.Namespace, recipe: Recipe, progress: Progress, accelerator: Accelerator) -> dict[str, Any]:
+    """What the card says of the run, for the fields of `model_card.md`."""
+    device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU ({platform.machine()})"
+    return {
+        "dataset": recipe.dataset_name,
+        "command": shlex.join(["accelerate", "launch", *sys.argv]),
+        "recipe": {name: value for name, value in recipe.to_dict().items() if name != "dataset_name"},
+        "seed": args.seed,
+        "images_seen": progress.images_seen,
+        "hours": round(progress.seconds / 3600, 2),
+        "hardware": f"{accelerator.num_processes} x {device}, {accelerator.mixed_precision} precision",
+    }
+
+
+def publish(generator: Generator, discriminator: Discriminator, facts: dict[str, Any], folder: Path) -> None:
+    """FOLDER as a model folder: the generator, its card, and the discriminator in a folder of its own."""
+    (folder / "README.md").unlink(missing_ok=True)  # the mixin would keep the card of a shorter run
+    generator.half().save_pretrained(folder, model_card_kwargs=facts)
+    (folder / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
+    discriminator.save_pretrained(folder / "discriminator")
+
+
+def parse_args() -> tuple[argparse.Namespace, Recipe]:
+    """The arguments, and the preset with every field that was given as a flag."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=PRESETS, default="cifar10", help="the recipe to start from")
+    parser.add_argument("--output_dir", type=Path, required=True, help="folder of the run: checkpoints, then the model")
+    parser.add_argument("--train_data_dir", help="a local folder of images or Parquet files, instead of --dataset_name")
+    parser.add_argument("--image_column", help="the data set's image column; found by itself if it is the only one")
+    parser.add_argument("--max_train_steps", type=int, help="iterations in all; overrides --num_train_epochs")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, the order, the holes and the first weights")
+    parser.add_argument("--mixed_precision", choices=("no", "fp16", "bf16"), help="default: accelerate's configuration")
+    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
+    parser.add_argument("--checkpointing_steps", type=int, default=500, help="iterations between two checkpoints")
+    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="checkpoints to keep")
+    parser.add_argument("--resume_from_checkpoint", default="latest", help="a checkpoint's path, or latest")
+    parser.add_argument("--num_validation_images", type=int, default=1000, help="of the validation split, each epoch")
+    parser.add_argument("--report_to", help="a tracker that accelerate knows: tensorboard, wandb, trackio ...")
+    parser.add_argument("--logging_dir", type=Path, help="where the tracker writes; default OUTPUT_DIR/logs")
+    parser.add_argument("--push_to_hub", action="store_true", help="push the model to the Hub at the end")
+    parser.add_argument("--hub_model_id", help="owner/name of the model on the Hub; default: the output folder's name")
+    parser.add_argument("--hub_token", help="default: the one of `hf auth login`")
+    parser.add_argument("--hub_private_repo", action="store_true", help="make a new model repository private")
+    settings = parser.add_argument_group("recipe", "what the preset says, unless given")
+    for field in dataclasses.fields(Recipe):
+        flag = {"type": str if field.default is None else type(field.default)}
+        if flag["type"] is bool:
+            flag = {"action": argparse.BooleanOptionalAction}
+        settings.add_argument(f"--{field.name}", help=field.metadata["help"], default=None, **flag)
+    args = parser.parse_args()
+    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)}
+    given["dataset_name"] = args.train_data_dir or args.dataset_name
+    args.hub_model_id = args.hub_model_id or args.output_dir.name
+    try:
+        return args, PRESETS[args.preset].replace(**{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()
