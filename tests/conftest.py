@@ -1,0 +1,42 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from PIL import Image
+
+from inpaint_hub import Generator, Inpainter
+
+settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
+settings.load_profile("project")
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def inpainter() -> Inpainter:
+    """An inpainter with random weights, whose batch norm has seen something."""
+    torch.manual_seed(0)
+    generator = Generator(fill_color=(0.47, 0.45, 0.41))
+    generator.train()
+    with torch.no_grad():
+        for _ in range(3):
+            generator(torch.rand(4, 4, 32, 32))
+    return Inpainter(generator)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 240 small pictures in ten colours, as a user's image folder might be."""
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    for number in range(240):
+        smooth = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        size = [(40, 40), (48, 36), (36, 52)][number % 3]
+        Image.fromarray(smooth).resize(size, Image.Resampling.BICUBIC).save(folder / f"{number:03d}.png")
+    return folder

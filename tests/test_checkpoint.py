@@ -1,0 +1,49 @@
+"""Checkpoints: whole or not there, and never a silent fresh start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from inpaint_hub import checkpoint
+
+
+def test_the_latest_checkpoint_comes_back(tmp_path: Path) -> None:
+    for step in (9, 10, 100):
+        checkpoint.save(tmp_path, step, {"step": step, "weights": torch.ones(3)})
+    state = checkpoint.load(tmp_path, "latest")
+    assert state is not None
+    assert state["step"] == 100
+
+
+def test_a_folder_without_checkpoints_starts_afresh(tmp_path: Path) -> None:
+    assert checkpoint.load(tmp_path / "new", "latest") is None
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    for step in (9, 10, 100):
+        checkpoint.save(tmp_path, step, {"step": step}, keep=2)
+    assert [path.name for path in checkpoint.every(tmp_path)] == ["checkpoint-10.pt", "checkpoint-100.pt"]
+
+
+def test_a_damaged_latest_checkpoint_is_skipped_with_a_warning(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, {"step": 1})
+    good = checkpoint.save(tmp_path, 2, {"step": 2})
+    good.write_bytes(good.read_bytes()[:100])
+    with pytest.warns(UserWarning, match=r"checkpoint-2\.pt cannot be read"):
+        state = checkpoint.load(tmp_path, "latest")
+    assert state == {"step": 1}
+
+
+def test_when_none_can_be_read_it_is_an_error(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 2, {"step": 2}).write_bytes(b"half")
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="none of the 1 checkpoints"):
+        checkpoint.load(tmp_path, "latest")
+
+
+def test_what_was_left_half_written_is_no_checkpoint(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 2, {"step": 2})
+    (tmp_path / "checkpoint-3.partial").write_bytes(b"half")
+    assert checkpoint.load(tmp_path, "latest") == {"step": 2}

@@ -1,0 +1,357 @@
+"""The way through the Hub and back: the real client against a real server on the loopback interface.
+
+The client reads HF_ENDPOINT and its other settings when it is imported. So whatever talks to the Hub here is a
+plain function, called in a process of its own that was started with those settings; see `client_process`.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from hub_server import TOKEN, USER, HubServer
+from huggingface_hub import HfApi, ModelCard
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from PIL import Image
+from safetensors.torch import load, save
+
+from inpaint_hub import Discriminator, Generator, Inpainter, hub
+from inpaint_hub.networks import HubModel
+
+Client = Callable[..., Any]
+FILL_COLOR = (0.4914, 0.4822, 0.4465)  # no binary fractions: JSON has to give back what went in
+MODEL = f"{USER}/generator"
+MODEL_FILES = {".gitattributes", "config.json", "model.safetensors", "README.md"}
+
+
+class Seen(NamedTuple):
+    """All there is to a network, small enough to travel between processes."""
+
+    weights: dict[str, str]  # SHA-256 by name, batch norm statistics included
+    settings: dict[str, Any]
+    training: bool
+
+
+def seen(network: HubModel) -> Seen:
+    """The digests of a network's weights, and what it was built with."""
+    weights = {name: sha256(value.numpy().tobytes()).hexdigest() for name, value in network.state_dict().items()}
+    if isinstance(network, Generator):
+        return Seen(weights, {"fill_color": network.fill.flatten().tolist()}, network.training)
+    return Seen(weights, {"image_size": network.image_size}, network.training)
+
+
+def built(kind: type[HubModel], seed: int = 0, **settings: Any) -> HubModel:
+    """A network with random weights and random batch norm statistics, the same for the same seed."""
+    torch.manual_seed(seed)
+    network = kind(**settings).eval()
+    for name, statistic in network.named_buffers():
+        if name.endswith("running_mean"):
+            statistic.normal_()
+        elif name.endswith("running_var"):
+            statistic.uniform_(0.5, 2)
+    return network
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a folder by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# What the client's process is asked to do. Everything goes there and comes back by pickle.
+
+
+def push(kind: type[HubModel], repo_id: str, *, seed: int = 0, token: Any = None, **settings: Any) -> Seen:
+    """What was pushed."""
+    network = built(kind, seed, **settings)
+    network.push_to_hub(repo_id, token=token)
+    return seen(network)
+
+
+def pull(kind: type[HubModel], name: str | Path, **options: Any) -> Seen:
+    """What came back."""
+    return seen(kind.from_pretrained(name, **options))
+
+
+def fill(name: str | Path, image: Image.Image, mask: np.ndarray) -> Image.Image:
+    """The image filled by the model `name`."""
+    return Inpainter.from_pretrained(name)(image, mask)
+
+
+def user_name(token: str) -> str:
+    """Whose token it is."""
+    return HfApi(token=token).whoami()["name"]
+
+
+def stay_on_loopback() -> None:
+    """From now on this process cannot reach another machine, and says so where it tries."""
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] != "127.0.0.1":
+            raise RuntimeError(f"a test reached out to {arguments[1]}")
+
+    sys.addaudithook(refuse)
+
+
+@contextmanager
+def client_process(server: HubServer, home: Path) -> Iterator[Client]:
+    """Calls a function in a fresh process whose Hub is `server`, and hands back what it returns or raises."""
+    with (
+        pytest.MonkeyPatch.context() as environment,
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), stay_on_loopback) as pool,
+    ):
+        for name in os.environ:
+            if name.startswith(("HF_", "HUGGING")) or name.lower().endswith("_proxy"):
+                environment.delenv(name)
+        environment.setenv("HF_ENDPOINT", server.url)
+        environment.setenv("HF_HOME", str(home))
+        environment.setenv("HF_TOKEN", TOKEN)
+        for switch in ("XET", "TELEMETRY", "UPDATE_CHECK", "PROGRESS_BARS"):
+            environment.setenv(f"HF_HUB_DISABLE_{switch}", "1")
+        pool.submit(int).result()  # starts the process while the settings are there
+        environment.undo()
+        yield lambda function, *arguments, **options: pool.submit(function, *arguments, **options).result()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HubServer]:
+    """A Hub of our own, empty at first."""
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The HF_HOME of the client."""
+    return tmp_path_factory.mktemp("hf_home")
+
+
+@pytest.fixture(scope="module")
+def client(server: HubServer, cache: Path) -> Iterator[Client]:
+    """Calls a function where the Hub is `server`."""
+    with client_process(server, cache) as call:
+        yield call
+
+
+@pytest.fixture(scope="module")
+def pushed(client: Client) -> Seen:
+    """The generator that stands on the Hub as `MODEL`."""
+    return client(push, Generator, MODEL, fill_color=FILL_COLOR)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same generator in a local folder."""
+    folder = tmp_path_factory.mktemp("model")
+    built(Generator, fill_color=FILL_COLOR).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """What a training run leaves behind, with a few bytes in the place of each file."""
+    folder = tmp_path / "run"
+    for name in (
+        *("README.md", "config.json", "model.safetensors", "samples.png"),
+        *("discriminator/README.md", "discriminator/config.json", "discriminator/model.safetensors"),
+        *("checkpoint-000100.pt", "checkpoint-000200.pt", "errors.jsonl", "figures.json", "logs/events"),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"the bytes of {name}")
+    return folder
+
+
+# The round trip.
+
+
+def test_a_pushed_generator_comes_back_bit_for_bit(client: Client, pushed: Seen) -> None:
+    assert client(pull, Generator, MODEL).weights == pushed.weights
+
+
+def test_a_pushed_generator_keeps_its_fill_color(client: Client, pushed: Seen) -> None:
+    there_and_back = client(pull, Generator, MODEL).settings["fill_color"]
+    assert there_and_back == pushed.settings["fill_color"] == torch.tensor(FILL_COLOR).tolist()
+
+
+def test_a_network_from_the_hub_is_in_eval_mode(client: Client, pushed: Seen) -> None:
+    assert not client(pull, Generator, MODEL).training
+
+
+def test_a_pushed_discriminator_comes_back_bit_for_bit(client: Client) -> None:
+    pushed = client(push, Discriminator, f"{USER}/discriminator", image_size=32)
+    assert client(pull, Discriminator, f"{USER}/discriminator") == pushed
+    assert pushed.settings == {"image_size": 32}
+
+
+def test_a_model_on_the_hub_is_config_weights_and_card(server: HubServer, pushed: Seen) -> None:
+    assert set(server.files(MODEL)) == MODEL_FILES
+    assert json.loads(server.files(MODEL)["config.json"]) == {"fill_color": list(FILL_COLOR)}
+
+
+def test_the_card_on_the_hub_is_the_filled_in_template(server: HubServer, pushed: Seen) -> None:
+    card = ModelCard(server.files(MODEL)["README.md"].decode())
+    assert card.data.get("library_name") == "inpaint-hub"
+    assert "Generator" in card.text
+    assert "{{" not in card.content
+    assert "{%" not in card.content
+
+
+def test_pushing_the_same_again_makes_no_second_commit(client: Client, server: HubServer, pushed: Seen) -> None:
+    before = server.commits(MODEL)
+    client(push, Generator, MODEL, fill_color=FILL_COLOR)
+    assert server.commits(MODEL) == before
+
+
+def test_an_earlier_commit_can_still_be_loaded(client: Client, server: HubServer) -> None:
+    first = client(push, Generator, f"{USER}/history", seed=1)
+    second = client(push, Generator, f"{USER}/history", seed=2)
+    assert first != second == client(pull, Generator, f"{USER}/history")
+    assert client(pull, Generator, f"{USER}/history", revision=server.commits(f"{USER}/history")[1]) == first
+
+
+def test_an_inpainter_from_the_hub_fills_like_one_from_the_folder(client: Client, pushed: Seen, saved: Path) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (18, 23, 3), dtype=np.uint8))
+    mask = np.zeros((18, 23), dtype=bool)
+    mask[5:11, 8:15] = True
+    result = client(fill, MODEL, image, mask)
+    assert np.array_equal(result, client(fill, saved, image, mask))
+    assert np.array_equal(np.asarray(result)[~mask], np.asarray(image)[~mask])
+    assert not np.array_equal(np.asarray(result)[mask], np.asarray(image)[mask])
+
+
+# Without the Hub.
+
+
+def test_a_saved_folder_loads_without_any_request(client: Client, server: HubServer, pushed: Seen, saved: Path) -> None:
+    before = len(server.requests)
+    assert client(pull, Generator, saved) == pushed
+    assert len(server.requests) == before
+
+
+def test_a_downloaded_model_loads_in_a_new_process_when_the_hub_is_gone(
+    client: Client, server: HubServer, cache: Path, pushed: Seen
+) -> None:
+    client(pull, Generator, MODEL)
+    with client_process(server, cache) as fresh_client, server.gone():
+        assert fresh_client(pull, Generator, MODEL) == pushed
+
+
+# What is missing is an error.
+
+
+def test_a_repository_that_is_not_there_is_an_os_error_that_names_it(client: Client) -> None:
+    with pytest.raises(OSError, match=f"{USER}/nowhere") as error:
+        client(pull, Generator, f"{USER}/nowhere")
+    assert isinstance(error.value, RepositoryNotFoundError)
+
+
+def test_missing_weights_are_an_error_that_names_them(client: Client, server: HubServer, saved: Path) -> None:
+    weights = load(contents(saved)["model.safetensors"])
+    del weights["layers.3.weight"]
+    server.add(f"{USER}/incomplete", files=contents(saved) | {"model.safetensors": save(weights)})
+    with pytest.raises(RuntimeError, match=r"layers\.3\.weight"):
+        client(pull, Generator, f"{USER}/incomplete")
+
+
+def test_a_missing_config_is_an_error_and_not_another_fill_color(
+    client: Client, server: HubServer, saved: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(saved, tmp_path / "model"))
+    (folder / "config.json").unlink()
+    server.add(f"{USER}/unconfigured", files=contents(folder))
+    for name in (folder, f"{USER}/unconfigured"):
+        with pytest.raises(OSError, match=r"config\.json"):
+            client(pull, Generator, name)
+
+
+# Publishing a folder.
+
+
+def test_publish_leaves_checkpoints_and_logs_behind(client: Client, server: HubServer, run: Path) -> None:
+    client(hub.publish, run, f"{USER}/run")
+    files = server.files(f"{USER}/run")
+    discriminator = {f"discriminator/{name}" for name in ("README.md", "config.json", "model.safetensors")}
+    assert set(files) == MODEL_FILES | {"samples.png"} | discriminator
+    assert all(files[name] == (run / name).read_bytes() for name in set(files) - {".gitattributes"})
+
+
+def test_publish_returns_the_address_of_its_commit(client: Client, server: HubServer, run: Path) -> None:
+    address = client(hub.publish, run, f"{USER}/addressed")
+    assert address == f"{server.url}/{USER}/addressed/commit/{server.commits(f'{USER}/addressed')[-1]}"
+
+
+def test_publish_again_adds_a_commit_with_what_changed(client: Client, server: HubServer, run: Path) -> None:
+    client(hub.publish, run, f"{USER}/again")
+    (run / "README.md").write_text("better figures")
+    client(hub.publish, run, f"{USER}/again")
+    assert len(server.commits(f"{USER}/again")) == 3  # the Hub's own first one, and these two
+    assert server.files(f"{USER}/again")["README.md"] == b"better figures"
+
+
+def test_a_private_model_is_for_its_owner(client: Client, saved: Path) -> None:
+    client(hub.publish, saved, f"{USER}/private", private=True)
+    with pytest.raises(RepositoryNotFoundError):
+        client(pull, Generator, f"{USER}/private", token=False)
+    assert client(pull, Generator, f"{USER}/private").settings["fill_color"]
+
+
+def test_publish_refuses_a_folder_without_a_model_before_it_makes_a_repository(
+    client: Client, server: HubServer, tmp_path: Path
+) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises((ValueError, OSError), match=re.escape(str(folder))):
+            client(hub.publish, folder, f"{USER}/empty")
+    assert f"{USER}/empty" not in server.repos
+
+
+# Leave to write.
+
+
+def test_a_push_without_a_token_is_refused_and_leaves_nothing(client: Client, server: HubServer) -> None:
+    with pytest.raises(HfHubHTTPError, match="401"):
+        client(push, Generator, f"{USER}/uninvited", token=False)
+    assert f"{USER}/uninvited" not in server.repos
+
+
+def test_a_token_is_used_where_it_is_given(client: Client, saved: Path) -> None:
+    assert client(user_name, TOKEN) == USER
+    with pytest.raises(HfHubHTTPError, match="401"):
+        client(hub.publish, saved, f"{USER}/wrong-token", token="hf_somebody")
+
+
+def test_prepare_makes_the_repository_once(client: Client, server: HubServer) -> None:
+    for _ in range(2):
+        client(hub.prepare, f"{USER}/prepared")
+    assert set(server.files(f"{USER}/prepared")) == {".gitattributes"}
+
+
+def test_prepare_refuses_a_new_repository_in_another_namespace(client: Client) -> None:
+    with pytest.raises(HfHubHTTPError, match="403"):
+        client(hub.prepare, "somebody/new")
+
+
+def test_prepare_refuses_a_repository_that_is_there_but_not_ours(client: Client, server: HubServer) -> None:
+    server.add("somebody/model")
+    with pytest.raises(HfHubHTTPError, match="403"):
+        client(hub.prepare, "somebody/model")
+
+
+# The card.
+
+
+def test_the_data_set_of_one_card_does_not_end_up_in_the_next() -> None:
+    first, second = built(Generator), built(Generator, seed=1)
+    assert first.generate_model_card(dataset="uoft-cs/cifar10").data.get("datasets") == ["uoft-cs/cifar10"]
+    assert second.generate_model_card().data.get("datasets") is None

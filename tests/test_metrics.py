@@ -1,0 +1,42 @@
+"""The figures, against cases that can be worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from inpaint_hub.metrics import METRICS
+
+HOLES = np.zeros((2, 16, 16), dtype=bool)
+HOLES[0, 2:6, 2:6] = True
+HOLES[1, 1:14, 1:14] = True
+ORIGINALS = np.random.default_rng(0).integers(20, 235, (2, 16, 16, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "best"), [("psnr_hole", math.inf), ("ssim_hole", 1), ("ssim_image", 1), ("l1_hole", 0), ("l1_image", 0)]
+)
+def test_a_perfect_fill_has_the_best_figure(name: str, best: float) -> None:
+    assert METRICS[name](ORIGINALS, ORIGINALS, HOLES) == best
+
+
+def test_psnr_is_of_the_mean_error_and_each_image_counts_the_same() -> None:
+    results = ORIGINALS.copy()
+    results[0][HOLES[0]] += 10  # the small hole is off by 10, the large one by nothing
+    assert METRICS["psnr_hole"](results, ORIGINALS, HOLES) == pytest.approx(10 * math.log10(255**2 / 50))
+    assert METRICS["l1_hole"](results, ORIGINALS, HOLES) == pytest.approx(5 / 255)
+
+
+def test_known_pixels_count_in_no_in_hole_figure() -> None:
+    results = np.where(HOLES[..., None], ORIGINALS, 0)
+    assert METRICS["psnr_hole"](results, ORIGINALS, HOLES) == math.inf
+    assert METRICS["l1_hole"](results, ORIGINALS, HOLES) == 0
+    assert METRICS["l1_image"](results, ORIGINALS, HOLES) > 0.1
+
+
+def test_ssim_falls_where_structure_is_lost() -> None:
+    flat = np.where(HOLES[..., None], 128, ORIGINALS).astype(np.uint8)
+    assert METRICS["ssim_hole"](flat, ORIGINALS, HOLES) < 0.6
+    assert METRICS["ssim_hole"](flat, ORIGINALS, HOLES) < METRICS["ssim_image"](flat, ORIGINALS, HOLES) < 1

@@ -1,0 +1,68 @@
+"""Who imports whom: downwards only, never sideways; and importing costs nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+LEVELS = [
+    ["contract", "recipes", "card", "pretrained"],
+    ["windows", "holes", "metrics", "networks", "checkpoint"],
+    ["classical", "data", "updates"],
+    ["inference"],
+    ["hub"],
+]
+LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
+ONLY_IN = {
+    "gradio": {"app"},
+    "argparse": {"app", "train_accelerate"},
+    "accelerate": {"train_accelerate"},
+    "datasets": {"data"},
+    "cv2": {"classical"},
+    "skimage": {"classical", "metrics"},
+}
+SOURCES = {path.stem: path for path in [*ROOT.glob("inpaint_hub/*.py"), *ROOT.glob("*.py")]} | {
+    "pretrained": ROOT / "inpaint_hub/pretrained/__init__.py"
+}
+
+
+def imports(name: str) -> set[str]:
+    """Every module that a source file imports anywhere, ours as "inpaint_hub.<name>"."""
+    found = set()
+    for node in ast.walk(ast.parse(SOURCES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            home = "inpaint_hub" + (f".{node.module}" if node.module else "") if node.level else str(node.module)
+            found |= {f"{home}.{alias.name}" for alias in node.names} if home == "inpaint_hub" else {home}
+    return found
+
+
+def test_every_module_has_a_level() -> None:
+    assert set(LEVEL) | {"__init__", "app", "train_accelerate"} == set(SOURCES)
+
+
+@pytest.mark.parametrize("name", LEVEL)
+def test_modules_import_downwards_only(name: str) -> None:
+    ours = {module.split(".")[1] for module in imports(name) if module.startswith("inpaint_hub.")}
+    assert all(LEVEL[other] < LEVEL[name] for other in ours & set(LEVEL)), f"{name} imports {ours}"
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_heavy_libraries_stay_in_their_rooms(library: str) -> None:
+    users = {name for name in SOURCES if any(module.split(".")[0] == library for module in imports(name))}
+    assert users <= ONLY_IN[library]
+
+
+def test_importing_the_package_loads_nothing_and_inference_needs_no_training_library() -> None:
+    code = (
+        "import sys, inpaint_hub; assert 'torch' not in sys.modules, 'torch';"
+        "from inpaint_hub import Inpainter, Generator, Discriminator;"
+        "heavy = {'accelerate', 'datasets', 'gradio', 'skimage', 'cv2', 'timm', 'matplotlib', 'torchvision'};"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,0 +1,96 @@
+"""Losses, local patches, and the rule that the network not being updated is left alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from accelerate import Accelerator
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from inpaint_hub.holes import as_hole, rectangles, uniforms
+from inpaint_hub.networks import Discriminator, Generator
+from inpaint_hub.recipes import PRESETS
+from inpaint_hub.updates import local_patch, reconstruction_error, score_error
+from train_accelerate import iterate, optimizers
+
+
+@given(seed=st.integers(0, 1000))
+def test_a_local_patch_lies_inside_the_image_and_is_centred_on_the_hole_where_it_can_be(seed: int) -> None:
+    boxes = rectangles(uniforms(seed, 0, 4), 32, 8, 16)
+    place = torch.arange(32.0)
+    coordinates = torch.stack([place[:, None].expand(32, 32), place[None].expand(32, 32), torch.zeros(32, 32)])
+    patches = local_patch(coordinates.expand(4, 3, 32, 32), boxes, 16)
+    assert patches.shape == (4, 3, 16, 16)
+    for box, patch in zip(boxes, patches, strict=True):
+        for axis in (0, 1):
+            centred = int(box[axis] + box[axis + 2] - 16) // 2
+            assert patch[axis].min() == min(max(centred, 0), 16)
+            assert patch[axis].max() - patch[axis].min() == 15
+
+
+def test_the_error_over_the_hole_ignores_the_rest_and_over_the_image_does_not() -> None:
+    image, hole = torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4, dtype=torch.bool)
+    hole[..., :2, :2] = True
+    prediction = torch.where(hole, 0.5, 1.0).expand(1, 3, 4, 4)
+    assert reconstruction_error(prediction, image, hole, "hole").item() == 0.25
+    assert reconstruction_error(prediction, image, hole, "image").item() == (4 * 0.25 + 12) / 16
+
+
+def test_scores_are_compared_to_their_target_in_the_way_the_recipe_says() -> None:
+    score = torch.tensor([[0.5], [0.5]])
+    assert score_error(score, 1.0, "mse").item() == 0.25
+    assert score_error(score, 0.0, "cross-entropy").item() == pytest.approx(0.6931, abs=1e-4)
+
+
+def snapshot(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Weights, buffers and gradients."""
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    gradients = {f"gradient of {n}": w.grad.clone() for n, w in network.named_parameters() if w.grad is not None}
+    return state | gradients
+
+
+def changed(network: nn.Module, before: dict[str, torch.Tensor]) -> bool:
+    now = snapshot(network)
+    return now.keys() != before.keys() or any(not torch.equal(now[name], before[name]) for name in now)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    ("updates", "moves_generator"),
+    [
+        (("reconstruct",), True),
+        (("real", "fake"), False),
+        (("real",), False),
+        (("adversarial",), True),
+        (("joint",), True),
+    ],
+)
+def test_an_update_moves_its_own_network_and_leaves_the_others_weights_and_gradients(
+    preset: str, updates: tuple[str, ...], moves_generator: bool
+) -> None:
+    torch.manual_seed(0)
+    generator, discriminator, recipe = Generator(), Discriminator(32), PRESETS[preset]
+    for weight in [*generator.parameters(), *discriminator.parameters()]:
+        weight.grad = torch.zeros_like(weight)  # of the idle network, these must still be there afterwards
+    before = snapshot(generator), snapshot(discriminator)
+    boxes = rectangles(uniforms(0, 0, 4), 32, 8, 16)
+    networks = (generator, discriminator, *optimizers(recipe, generator, discriminator))
+    errors = iterate(updates, recipe, Accelerator(cpu=True), *networks, torch.rand(4, 3, 32, 32), boxes)
+    assert set(updates) - {"joint"} <= set(errors)
+    assert changed(generator, before[0]) == moves_generator
+    assert changed(discriminator, before[1]) != moves_generator
+
+
+def test_the_papers_adversarial_update_judges_a_new_forward_pass() -> None:
+    torch.manual_seed(0)
+    generator, discriminator, recipe = Generator(), Discriminator(32), PRESETS["paper"]
+    passes = []
+    generator.register_forward_hook(lambda *call: passes.append(call[2].detach()))
+    boxes = rectangles(uniforms(0, 0, 4), 32, 8, 16)
+    networks = (generator, discriminator, *optimizers(recipe, generator, discriminator))
+    iterate(recipe.updates_at(0), recipe, Accelerator(cpu=True), *networks, torch.rand(4, 3, 32, 32), boxes)
+    assert len(passes) == 2
+    inside = as_hole(boxes, 32).expand_as(passes[0])
+    assert not torch.equal(passes[0][inside], passes[1][inside])
