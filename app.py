@@ -31,13 +31,15 @@ WHAT_TO_DO = "Open a photo, brush over whatever should go, and press **Fill**."
 PROMISE = "Filled by `{model}`. Pixels that are not brushed over stay as they are, bit for bit."
 NO_PHOTO = "There is no photo yet: drop one into the editor, or pick an example."
 NO_HOLE = "Nothing is brushed over yet: paint over what should go, then press Fill."
-PLACEHOLDER = "# Drop a photo here\nor open one with the upload button on the left"
+PLACEHOLDER = "# Drop a photo here\nor open one with the\nupload button at the left"
 EDITOR_HEIGHT_PX = 500
-SHOW_RESULT = "() => { document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'}); return [] }"
+SHOW_RESULT = (
+    "() => { document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'}); return [] }"
+)
 
 THEME = gr.themes.Default(
     primary_hue="teal",
-    neutral_hue="slate",
+    neutral_hue="zinc",
     radius_size="lg",
     font=["ui-sans-serif", "system-ui", "sans-serif"],  # the visitor's own: no font is fetched
     font_mono=["ui-monospace", "monospace"],
@@ -46,16 +48,25 @@ THEME = gr.themes.Default(
     button_primary_background_fill_hover="*primary_800",
     button_primary_background_fill_dark="*primary_700",
     button_primary_background_fill_hover_dark="*primary_600",
+    body_text_color_subdued="*neutral_500",
     slider_color="*primary_600",
 )
 CSS = """
-.gradio-container { max-width: 1280px !important; margin-inline: auto; }
+.gradio-container { width: 100%; max-width: 1280px !important; margin-inline: auto; }
 #intro h1 { font-size: 1.9rem; letter-spacing: -0.02em; margin-bottom: 0.1em; }
 #intro p { font-size: 1.1rem; color: var(--body-text-color-subdued); }
+#editor .toolbar-wrap { left: 0; }  /* beside the photo, not over it */
 #editor button[aria-label="Color"] { display: none; }  /* there is only one */
-#result .error { display: none; }  /* the toast says it */
-#examples .gallery-item img { width: 120px; height: 80px; object-fit: cover; }
+#result [data-testid="status-tracker"]:has(.error) { display: none; }  /* the toast says it; the last result stays */
+#examples > .gallery { display: grid; grid-template-columns: repeat(4, 1fr); }
+#examples .gallery-item, #examples .gallery-item * { width: 100%; height: 100%; max-width: none; max-height: none; }
+#examples .gallery-item img { aspect-ratio: 3 / 2; object-fit: cover; }
 #promise p { font-size: 0.9rem; color: var(--body-text-color-subdued); text-align: center; }
+footer .divider { display: none; }
+@media (pointer: coarse) {  /* fingers */
+  #editor .toolbar-wrap button { width: 100%; height: 40px; }
+  #editor .toolbar-wrap button > div { width: 22px; height: 22px; }
+}
 """
 
 
@@ -120,7 +131,9 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
                     sources=("upload", "clipboard"),
                     transforms=(),
                     layers=False,
-                    brush=gr.Brush(default_size=20, colors=[BRUSH_COLOR], default_color=BRUSH_COLOR, color_mode="fixed"),
+                    brush=gr.Brush(
+                        default_size=20, colors=[BRUSH_COLOR], default_color=BRUSH_COLOR, color_mode="fixed"
+                    ),
                     eraser=gr.Eraser(default_size=20),
                     buttons=[],
                     height=EDITOR_HEIGHT_PX,
@@ -139,11 +152,16 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
                     elem_id="result",
                 )
                 download = gr.DownloadButton("Download as PNG", interactive=False, elem_id="download")
-        gr.Markdown(PROMISE.format(model=model), elem_id="promise")
+        gr.Markdown(PROMISE.format(model=Path(model).name if Path(model).is_dir() else model), elem_id="promise")
 
         filled = button.click(fill, editor, [slider, download], api_name="fill")
         filled.success(
-            lambda: gr.DownloadButton(interactive=True), None, download, js=SHOW_RESULT, queue=False, api_visibility="private"
+            lambda: gr.DownloadButton(interactive=True),
+            None,
+            download,
+            js=SHOW_RESULT,
+            queue=False,
+            api_visibility="private",
         )
     return page.queue(max_size=QUEUE, default_concurrency_limit=1)
 
@@ -172,7 +190,7 @@ def main() -> None:
         server_port=args.port,
         theme=THEME,
         css=CSS,
-        footer_links=["api", "settings"],
+        footer_links=["api"],
         run_history=False,  # nobody's photos are kept
         enable_monitoring=False,
     )

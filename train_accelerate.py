@@ -25,12 +25,12 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
 from inpaint_hub.classical import CLASSICAL
-from inpaint_hub.data import evaluation_boxes, mean_color, split_images, training_batch
+from inpaint_hub.data import TERMS, evaluation_boxes, mean_color, split_images, training_batch
 from inpaint_hub.holes import as_hole
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.networks import Discriminator, Generator, frozen
@@ -50,7 +50,9 @@ def main() -> None:
     )
     batch_size, leftover = divmod(recipe.train_batch_size, accelerator.num_processes)
     if leftover:
-        sys.exit(f"--train_batch_size {recipe.train_batch_size} does not divide by {accelerator.num_processes} processes")
+        sys.exit(
+            f"--train_batch_size {recipe.train_batch_size} does not divide by {accelerator.num_processes} processes"
+        )
     set_seed(args.seed)
     if args.push_to_hub and accelerator.is_main_process:
         hub.prepare(args.hub_model_id, token=args.hub_token, private=args.hub_private_repo)  # fails now, not in hours
@@ -71,7 +73,6 @@ def main() -> None:
     average = AveragedModel(
         generator.to(accelerator.device),
         multi_avg_fn=get_ema_multi_avg_fn(0.5 ** (recipe.train_batch_size / recipe.ema_half_life)),
-        use_buffers=True,
     )
     generator.to(memory_format=torch.channels_last)
     discriminator.to(memory_format=torch.channels_last)
@@ -125,7 +126,10 @@ def main() -> None:
         if done or progress.images_seen // epoch_images > len(progress.history):
             row = progress.finish_epoch(accelerator)
             if accelerator.is_main_process:
-                row |= validate(average.module, images["validation"][: args.num_validation_images], recipe, args.output_dir)
+                settle(average.module, images["train"], recipe, args.seed)
+                row |= validate(
+                    average.module, images["validation"][: args.num_validation_images], recipe, args.output_dir
+                )
                 progress.write(args.output_dir)
                 bar.write(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
             accelerator.log(row, step=progress.images_seen)
@@ -140,7 +144,9 @@ def main() -> None:
     # Publish: weights in half precision, and a card with figures measured on those very weights.
     if accelerator.is_main_process:
         generator = average.module.half().float().cpu()
-        facts = card_facts(args, recipe, progress, accelerator) | {"figures": test_figures(generator, images["test"], recipe)}
+        facts = card_facts(args, recipe, progress, accelerator) | {
+            "figures": test_figures(generator, images["test"], recipe)
+        }
         publish(generator, parts["discriminator"], facts, args.output_dir)
         print(f"the model is in {args.output_dir}: see README.md there")
         if args.push_to_hub:
@@ -210,7 +216,9 @@ def optimizers(
 ) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """The generator's optimiser and the discriminator's."""
     betas = (recipe.adam_beta1, recipe.adam_beta2)
-    of_discriminator = torch.optim.Adam(discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True)
+    of_discriminator = torch.optim.Adam(
+        discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True
+    )
     if recipe.optimizer == "adam":
         return torch.optim.Adam(generator.parameters(), recipe.learning_rate, betas, fused=True), of_discriminator
     from timm.optim import Muon
@@ -303,7 +311,9 @@ def resume(state: dict[str, Any], parts: dict[str, Any], recipe: Recipe, seed: i
     changed = [f"{name} {then.get(name)} -> {now[name]}" for name in now if now[name] != then.get(name)]
     changed = [change for change in changed if not change.startswith("num_train_epochs")]
     if changed:
-        sys.exit(f"the run in --output_dir was started with other settings ({'; '.join(changed)}); choose another folder")
+        sys.exit(
+            f"the run in --output_dir was started with other settings ({'; '.join(changed)}); choose another folder"
+        )
     for name, part in parts.items():
         part.load_state_dict(state[name])
     progress = Progress()
@@ -321,6 +331,22 @@ def complete(generator: Generator, images: Tensor, boxes: Tensor) -> np.ndarray:
         prediction = generator.eval()(generator.masked(known.float() / 255, hole))
         results.append(composite(known, (prediction * 255).round().to(torch.uint8), hole).permute(0, 2, 3, 1).cpu())
     return torch.cat(results).numpy()
+
+
+def settle(generator: Generator, images: Tensor, recipe: Recipe, seed: int) -> None:
+    """Measure the averaged generator's batch norm statistics anew, on 2,048 training images.
+
+    Those of the weights that it averages do not fit it: while the learning rate was high they cost 4 dB.
+    """
+    sides = (recipe.hole_min, recipe.hole_max)
+    batches = (
+        training_batch(images, first, 256, seed=seed, hole_sides=sides, flip=False) for first in range(0, 2048, 256)
+    )
+    device = generator.fill.device
+    update_bn(
+        (generator.masked(image.to(device), as_hole(boxes.to(device), recipe.resolution)) for image, boxes in batches),
+        generator,
+    )
 
 
 def validate(generator: Generator, images: Tensor, recipe: Recipe, folder: Path) -> dict[str, float]:
@@ -357,13 +383,19 @@ def test_figures(generator: Generator, images: Tensor, recipe: Recipe) -> list[d
     ]
 
 
-def card_facts(args: argparse.Namespace, recipe: Recipe, progress: Progress, accelerator: Accelerator) -> dict[str, Any]:
+def card_facts(
+    args: argparse.Namespace, recipe: Recipe, progress: Progress, accelerator: Accelerator
+) -> dict[str, Any]:
     """What the card says of the run, for the fields of `model_card.md`."""
     device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU ({platform.machine()})"
+    name, local = str(recipe.dataset_name), Path(str(recipe.dataset_name)).is_dir()
     return {
-        "dataset": recipe.dataset_name,
+        "repo_id": args.hub_model_id if args.push_to_hub else None,
+        "dataset": None if local else name,
+        "data_name": f"the local folder {Path(name).name}" if local else name,
+        "data_terms": args.data_terms or TERMS.get(name),
         "command": shlex.join(["accelerate", "launch", *sys.argv]),
-        "recipe": {name: value for name, value in recipe.to_dict().items() if name != "dataset_name"},
+        "recipe": {field: value for field, value in recipe.to_dict().items() if field != "dataset_name"},
         "seed": args.seed,
         "images_seen": progress.images_seen,
         "hours": round(progress.seconds / 3600, 2),
@@ -386,6 +418,7 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     parser.add_argument("--output_dir", type=Path, required=True, help="folder of the run: checkpoints, then the model")
     parser.add_argument("--train_data_dir", help="a local folder of images or Parquet files, instead of --dataset_name")
     parser.add_argument("--image_column", help="the data set's image column; found by itself if it is the only one")
+    parser.add_argument("--data_terms", help="for the card: what the images are, and under which terms")
     parser.add_argument("--max_train_steps", type=int, help="iterations in all; overrides --num_train_epochs")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the order, the holes and the first weights")
     parser.add_argument("--mixed_precision", choices=("no", "fp16", "bf16"), help="default: accelerate's configuration")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,13 @@ def template() -> str:
 
 
 def render(card_data: ModelCardData, *, dataset: str | None = None, **facts: Any) -> ModelCard:
-    """The card with `facts` in the template's fields; a fact that is not given is left out of the text.
+    """The card with `facts` in the template's fields; a section without its facts is left out.
 
-    `dataset` is a data set's id on the Hub and goes into the card's metadata.
+    `dataset` is a data set's id on the Hub, for the card's metadata.
     """
     from huggingface_hub import ModelCard
 
+    card_data = deepcopy(card_data)  # the class's own, shared by all its models
     if dataset is not None:
         card_data.datasets = [dataset]
-    return ModelCard.from_template(card_data, template_str=template(), dataset=dataset, **facts)
+    return ModelCard.from_template(card_data, template_str=template(), **facts)

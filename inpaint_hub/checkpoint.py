@@ -50,7 +50,9 @@ def load(folder: Path, which: str) -> dict[str, Any] | None:
         except ValueError as error:
             warnings.warn(f"{error}; trying the one before it", stacklevel=2)
     if found:
-        raise ValueError(f"none of the {len(found)} checkpoints in {folder} can be read; move them away to start afresh")
+        raise ValueError(
+            f"none of the {len(found)} checkpoints in {folder} can be read; move them away to start afresh"
+        )
     return None
 
 

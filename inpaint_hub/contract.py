@@ -86,7 +86,8 @@ def _channels(image: Any) -> np.ndarray:
         values = image.reshape(1, *image.shape[:2], -1) if image.size else image[None, ..., None]
     else:
         raise ValueError(
-            f"image is a {type(image).__name__}; give a PIL image (PIL.Image.open opens a file), a NumPy array or a tensor"
+            f"image is a {type(image).__name__}; give a PIL image (PIL.Image.open opens a file),"
+            " a NumPy array or a tensor"
         )
     if not values.size:
         raise ValueError(f"image is empty, {'×'.join(map(str, values.shape))}; give one of at least one pixel")
@@ -156,7 +157,9 @@ def _one_channel(values: np.ndarray, batch: int, height: int, width: int) -> np.
         return values.reshape(-1, height, width)
     if len(shape) == 3 and shape[2] in (1, 3, 4):
         if shape[:2] == (height, width):
-            colors = values[..., :1] if (values[..., :1] == values[..., :3]).all() else _unit(values, "mask")[..., :3] @ LUMA
+            colors = (
+                values[..., :1] if (values[..., :1] == values[..., :3]).all() else _unit(values, "mask")[..., :3] @ LUMA
+            )
             grey = colors.reshape(height, width)
             return grey if shape[2] < 4 else grey * (values[..., 3] > 0)
         shape = shape[:2]

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 SPLITS = {"train": 0.90, "validation": 0.05, "test": 0.05}  # of all images (paper, Section IV)
 
+# What is known of the terms of the data sets that presets name; others' are for --data_terms to say.
+TERMS = {
+    "uoft-cs/cifar10": (
+        "CIFAR-10 was collected by A. Krizhevsky, V. Nair and G. Hinton and published for research without an explicit"
+        " licence; cite A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009."
+    ),
+}
+
 
 def split_images(
     name: str, resolution: int, seed: int, image_column: str | None = None, progress: bool = True
@@ -53,7 +61,9 @@ def split_images(
     for split, members in keyed.items():
         if not members:
             count = sum(map(len, keyed.values()))
-            raise ValueError(f"{name} has {count} readable images, which leaves none for {split}; it needs a few hundred")
+            raise ValueError(
+                f"{name} has {count} readable images, which leaves none for {split}; it needs a few hundred"
+            )
         members.sort(key=lambda member: member[0])
     return {split: _stack([pixels for _, pixels in members]) for split, members in keyed.items()}
 

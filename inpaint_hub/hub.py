@@ -6,19 +6,28 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
-PUBLISHED = ["config.json", "model.safetensors", "README.md", "samples.png", "discriminator/*"]
+# Not the samples: they show pictures of the data set, which may be nobody else's business.
+PUBLISHED = ["config.json", "model.safetensors", "README.md", "discriminator/*"]
 
 
 def prepare(repo_id: str, *, token: str | None = None, private: bool = False) -> None:
-    """Make sure that `repo_id` exists and may be written to; made if it is new.
+    """Make sure that `repo_id` exists, made if it is new, and that this token may write to it.
 
     Raises the client's errors, `HfHubHTTPError` among them, where it may not.
     """
-    HfApi(token=token).create_repo(repo_id, private=private, exist_ok=True)
+    api = HfApi(token=token)
+    repo = api.create_repo(repo_id, private=private, exist_ok=True)
+    api.auth_check(repo.repo_id, write=True)  # create_repo is content with one that can be read
 
 
 def publish(folder: str | Path, repo_id: str, *, token: str | None = None, private: bool = False) -> str:
-    """The address of the commit that put a model folder on the Hub as `repo_id`, made if it is new."""
+    """The address of the commit that put a model folder on the Hub as `repo_id`, made if it is new.
+
+    Raises `ValueError` for a folder without a model, before anything is sent.
+    """
+    missing = [name for name in ("config.json", "model.safetensors") if not (Path(folder) / name).is_file()]
+    if missing:
+        raise ValueError(f"{folder} has no {' and no '.join(missing)}; give a folder that save_pretrained wrote")
     api = HfApi(token=token)
     repo = api.create_repo(repo_id, private=private, exist_ok=True)
     return str(api.upload_folder(repo_id=repo.repo_id, folder_path=folder, allow_patterns=PUBLISHED))

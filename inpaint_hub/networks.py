@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub import ModelCard, PyTorchModelHubMixin
+from huggingface_hub import ModelCard, PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub.constants import CONFIG_NAME
 from torch import Tensor, nn
 
 from .card import render
@@ -107,9 +109,7 @@ class Conv2d(nn.Conv2d):
 
     def __init__(self, channels_in: int, layer: Layer, bias: bool = True) -> None:
         padding = layer.dilation * (layer.kernel // 2)
-        super().__init__(
-            channels_in, layer.channels, layer.kernel, layer.stride, padding, layer.dilation, bias=bias
-        )
+        super().__init__(channels_in, layer.channels, layer.kernel, layer.stride, padding, layer.dilation, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, channels, ceil(H / stride), ceil(W / stride))."""
@@ -154,6 +154,16 @@ class HubModel(
         """
         return super().from_pretrained(locate(pretrained_model_name_or_path), strict=strict, **options)
 
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options: Any) -> Self:
+        """The mixin's, which would build a model without config.json from the class's defaults."""
+        if not Path(model_id).is_dir():
+            where = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+            hf_hub_download(model_id, CONFIG_NAME, **{name: options[name] for name in where})
+        elif not (Path(model_id) / CONFIG_NAME).is_file():
+            raise FileNotFoundError(f"{model_id} has no {CONFIG_NAME}; give a folder that save_pretrained wrote")
+        return super()._from_pretrained(model_id=model_id, **options)
+
     def generate_model_card(self, *args: Any, **facts: Any) -> ModelCard:
         """The card from `model_card.md`; `facts` are its fields, and what is not given is left out."""
         return render(self._hub_mixin_info.model_card_data, model=type(self).__name__, **facts)
@@ -163,12 +173,16 @@ class Generator(HubModel):
     """The completion network: 17 layers, 6.07 M parameters, any height and width.
 
     `fill_color` is what a hole holds in the network's input, RGB in 0..1: the mean colour of the
-    training images.
+    training images. Raises `ValueError` unless it is three Python floats, which config.json can hold.
     """
 
     fill: Tensor
 
     def __init__(self, fill_color: Sequence[float] = (0.5, 0.5, 0.5)) -> None:
+        if len(fill_color) != 3 or not all(isinstance(value, float | int) and 0 <= value <= 1 for value in fill_color):
+            raise ValueError(
+                f"fill_color is {fill_color!r}; give three Python floats in 0..1, array.tolist() makes them"
+            )
         super().__init__()
         self.register_buffer("fill", torch.tensor(fill_color).view(1, 3, 1, 1), persistent=False)
         self.layers = nn.Sequential()
@@ -232,7 +246,9 @@ class Branch(nn.Module):
         self.layers = nn.Sequential()
         channels = 3
         for layer in layers:
-            self.layers.extend([Conv2d(channels, layer, bias=False), nn.BatchNorm2d(layer.channels), nn.ReLU(inplace=True)])
+            self.layers.extend(
+                [Conv2d(channels, layer, bias=False), nn.BatchNorm2d(layer.channels), nn.ReLU(inplace=True)]
+            )
             channels, size = layer.channels, (size - 1) // layer.stride + 1
         self.layers.extend([nn.Flatten(), nn.Linear(channels * size * size, FEATURES), nn.ReLU(inplace=True)])
 

@@ -164,9 +164,9 @@ def run(tmp_path: Path) -> Path:
     """What a training run leaves behind, with a few bytes in the place of each file."""
     folder = tmp_path / "run"
     for name in (
-        *("README.md", "config.json", "model.safetensors", "samples.png"),
+        *("README.md", "config.json", "model.safetensors"),
         *("discriminator/README.md", "discriminator/config.json", "discriminator/model.safetensors"),
-        *("checkpoint-000100.pt", "checkpoint-000200.pt", "errors.jsonl", "figures.json", "logs/events"),
+        *("checkpoint-000100.pt", "checkpoint-000200.pt", "errors.jsonl", "samples.png", "figures.json", "logs/events"),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"the bytes of {name}")
@@ -283,7 +283,7 @@ def test_publish_leaves_checkpoints_and_logs_behind(client: Client, server: HubS
     client(hub.publish, run, f"{USER}/run")
     files = server.files(f"{USER}/run")
     discriminator = {f"discriminator/{name}" for name in ("README.md", "config.json", "model.safetensors")}
-    assert set(files) == MODEL_FILES | {"samples.png"} | discriminator
+    assert set(files) == MODEL_FILES | discriminator
     assert all(files[name] == (run / name).read_bytes() for name in set(files) - {".gitattributes"})
 
 

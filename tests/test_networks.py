@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -39,7 +40,9 @@ def test_the_generator_has_the_papers_17_layers_and_607_million_parameters() -> 
 
 
 @pytest.mark.parametrize(("image_size", "global_side", "local_side"), [(256, 4, 4), (32, 1, 1)])
-def test_the_discriminators_halve_their_input_at_every_layer(image_size: int, global_side: int, local_side: int) -> None:
+def test_the_discriminators_halve_their_input_at_every_layer(
+    image_size: int, global_side: int, local_side: int
+) -> None:
     discriminator = Discriminator(image_size)
     for branch, table, side in (
         (discriminator.global_branch, GLOBAL, global_side),
@@ -58,7 +61,7 @@ def test_a_score_is_one_number_in_0_to_1_for_each_image() -> None:
 
 
 def test_a_discriminator_says_which_input_has_the_wrong_size() -> None:
-    with pytest.raises(ValueError, match="patch is .*needs"):
+    with pytest.raises(ValueError, match=r"patch is .*needs"):
         Discriminator(32)(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32))
 
 
@@ -161,7 +164,9 @@ def test_a_frozen_network_keeps_gradients_and_statistics_and_lets_gradients_thro
     assert all(weight.grad is None and weight.requires_grad for weight in discriminator.parameters())
     assert all(torch.equal(value, before[name]) for name, value in discriminator.state_dict().items())
     discriminator(image, image[:, :, :16, :16])
-    assert not torch.equal(discriminator.global_branch.layers[1].running_mean, before["global_branch.layers.1.running_mean"])
+    assert not torch.equal(
+        discriminator.global_branch.layers[1].running_mean, before["global_branch.layers.1.running_mean"]
+    )
 
 
 def test_constructor_arguments_alone_rebuild_a_network(tmp_path: Path) -> None:
@@ -171,6 +176,11 @@ def test_constructor_arguments_alone_rebuild_a_network(tmp_path: Path) -> None:
     assert generator.fill.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert not generator.training
     assert Discriminator.from_pretrained(tmp_path / "discriminator").image_size == 64
+
+
+def test_a_fill_color_that_no_config_can_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="three Python floats"):
+        Generator(fill_color=np.array([0.1, 0.2, 0.3], dtype=np.float32))
 
 
 def test_weights_that_are_missing_are_an_error_and_not_random(tmp_path: Path) -> None:
@@ -183,5 +193,5 @@ def test_weights_that_are_missing_are_an_error_and_not_random(tmp_path: Path) ->
 
 
 def test_a_name_that_is_nothing_is_told_what_there_is() -> None:
-    with pytest.raises(ValueError, match="no shipped model .*owner/model"):
+    with pytest.raises(ValueError, match=r"no shipped model .*owner/model"):
         Generator.from_pretrained("cifar-ten")

@@ -38,8 +38,16 @@ def test_the_plateau_does_not_depend_on_the_length_of_the_run() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"hole_min": 0}, {"hole_min": 20}, {"hole_max": 32}, {"train_batch_size": 1}, {"optimizer": "sgd"}]
-    + [{"adversarial_from": 0.1, "discriminator_from": 0.2}, {"learning_rate": 0.0}, {"resolution": 8}],
+    [
+        {"hole_min": 0},
+        {"hole_min": 20},
+        {"hole_max": 32},
+        {"train_batch_size": 1},
+        {"optimizer": "sgd"},
+        {"adversarial_from": 0.1, "discriminator_from": 0.2},
+        {"learning_rate": 0.0},
+        {"resolution": 8},
+    ],
 )
 def test_a_recipe_that_cannot_be_is_refused_by_the_fields_name(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"recipe has \w+="):

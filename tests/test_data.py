@@ -1,0 +1,123 @@
+"""The split does not depend on where the images come from, and batches not on how they are cut."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset, Features
+from datasets import Image as ImageFeature
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from inpaint_hub.data import mean_color, split_images, training_batch
+
+# datasets leaves a file handle to the garbage collector here and there
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+def load(folder: Path, **options: object) -> dict[str, torch.Tensor]:
+    return split_images(str(folder), 32, seed=0, progress=False, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def splits(pictures: Path) -> dict[str, torch.Tensor]:
+    return load(pictures)
+
+
+def test_the_split_is_about_90_5_5_and_loses_nothing(splits: dict[str, torch.Tensor]) -> None:
+    counts = {name: len(images) for name, images in splits.items()}
+    assert sum(counts.values()) == 240
+    assert 200 < counts["train"] < 230
+    assert min(counts.values()) >= 3
+    assert splits["train"].shape[1:] == (3, 32, 32)
+    assert splits["train"].dtype == torch.uint8
+
+
+def test_the_split_does_not_depend_on_order_names_or_container(
+    pictures: Path, splits: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    names = sorted(path.name for path in pictures.glob("*.png"))
+    for kind in ("folder", "parquet", "saved"):
+        (tmp_path / kind).mkdir()
+    for number, name in enumerate(reversed(names)):
+        (tmp_path / "folder" / f"class-{number % 2}").mkdir(exist_ok=True)
+        shutil.copy(pictures / name, tmp_path / "folder" / f"class-{number % 2}" / f"{number}.png")
+    rows = Dataset.from_dict({"img": [str(pictures / name) for name in names]}, Features({"img": ImageFeature()}))
+    rows = rows.map(lambda row: row, batched=True).shuffle(seed=1)
+    rows.to_parquet(tmp_path / "parquet" / "train.parquet")
+    rows.save_to_disk(tmp_path / "saved")
+    for kind in ("folder", "parquet", "saved"):
+        again = load(tmp_path / kind)
+        assert all(torch.equal(again[name], images) for name, images in splits.items()), kind
+
+
+def test_a_duplicate_never_straddles_two_splits(pictures: Path, tmp_path: Path) -> None:
+    shutil.copytree(pictures, tmp_path / "twice")
+    for path in pictures.glob("*.png"):
+        shutil.copy(path, tmp_path / "twice" / f"again-{path.name}")
+    splits = {name: {image.numpy().tobytes() for image in images} for name, images in load(tmp_path / "twice").items()}
+    assert not splits["train"] & splits["test"]
+    assert not splits["train"] & splits["validation"]
+
+
+def test_an_image_that_cannot_be_decoded_is_left_out_with_a_warning(pictures: Path, tmp_path: Path) -> None:
+    shutil.copytree(pictures, tmp_path / "some")
+    (tmp_path / "some" / "000.png").write_bytes((pictures / "000.png").read_bytes()[:60])
+    with pytest.warns(UserWarning, match="1 images of .* cannot be decoded .* row 0"):
+        assert sum(map(len, load(tmp_path / "some").values())) == 239
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nowhere", "no folder here, and no data set on the Hub"),
+        ("./no/where", "no folder here"),
+        ("EMPTY", "empty folder"),
+    ],
+)
+def test_a_source_that_is_not_there_is_said_in_a_sentence(name: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=says):
+        split_images(str(tmp_path) if name == "EMPTY" else name, 32, seed=0)
+
+
+def test_a_column_that_is_not_there_is_answered_with_those_that_are(pictures: Path) -> None:
+    with pytest.raises(ValueError, match="has the columns image; say with --image_column"):
+        load(pictures, image_column="picture")
+
+
+def test_too_few_images_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "only.png")
+    with pytest.raises(ValueError, match="1 readable images"):
+        load(tmp_path)
+
+
+@given(first=st.integers(0, 400), cut=st.integers(1, 29))
+@settings(max_examples=25)
+def test_a_batch_does_not_depend_on_where_it_is_cut(first: int, cut: int) -> None:
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (50, 3, 16, 16), dtype=np.uint8))
+
+    def batch(start: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return training_batch(images, start, count, seed=3, hole_sides=(4, 8), flip=True)
+
+    whole, parts = batch(first, 30), [batch(first, cut), batch(first + cut, 30 - cut)]
+    assert torch.equal(whole[0], torch.cat([part[0] for part in parts]))
+    assert torch.equal(whole[1], torch.cat([part[1] for part in parts]))
+
+
+def test_an_epoch_shows_every_image_once_and_mirrors_half_of_them() -> None:
+    images = torch.zeros(400, 3, 16, 16, dtype=torch.uint8)
+    images[:, 0] = torch.arange(400)[:, None, None] // 2  # its number, in two halves
+    images[:, 1, :, :8] = 255  # the left half
+    batch, _ = training_batch(images, 400, 400, seed=0, hole_sides=(4, 8), flip=True)
+    assert torch.equal((batch[:, 0, 0, 0] * 255).round().sort().values, images[:, 0, 0, 0].float())
+    assert 150 < int((batch[:, 1, 0, 0] == 0).sum()) < 250
+
+
+def test_the_mean_color_is_that_of_the_images() -> None:
+    images = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, 1, 1).expand(7, 3, 16, 16)
+    assert mean_color(images) == (0.0, 0.2, 1.0)

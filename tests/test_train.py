@@ -1,0 +1,125 @@
+"""The training script as its users run it: real processes, killed and resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+
+from inpaint_hub import Discriminator, Inpainter, checkpoint
+from inpaint_hub.recipes import PRESETS
+from train_accelerate import parse_args, resume
+
+STEPS = 20
+SETTINGS = [
+    *("--resolution", "16", "--hole_min", "4", "--hole_max", "8", "--train_batch_size", "4"),
+    *("--max_train_steps", str(STEPS), "--checkpointing_steps", "4", "--num_validation_images", "8", "--cpu"),
+]
+
+
+def start(pictures: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
+    """The script on a small run, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "train_accelerate.py", "--train_data_dir", pictures, "--output_dir", folder, *SETTINGS, *more],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder.parent / "home")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def stop_at(process: subprocess.Popen[str], folder: Path, step: int, number: signal.Signals) -> str:
+    """Send a signal as soon as the checkpoint of `step` is there; what the process had printed."""
+    deadline = time.monotonic() + 200
+    while not (folder / f"checkpoint-{step}.pt").is_file():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(number)
+    return process.communicate(timeout=200)[0]
+
+
+@pytest.fixture(scope="module")
+def run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was never stopped."""
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    process = start(pictures, folder)
+    printed = process.communicate(timeout=280)[0]
+    assert process.returncode == 0, printed
+    return folder
+
+
+def test_a_run_ends_with_a_model_folder_that_fills_holes(run: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    hole = np.zeros((16, 16), dtype=bool)
+    hole[4:9, 4:9] = True
+    result = Inpainter.from_pretrained(run)(image, hole)
+    assert np.array_equal(result[~hole], image[~hole])
+    assert Discriminator.from_pretrained(run / "discriminator").image_size == 16
+
+
+def test_a_runs_card_states_the_figures_beside_the_classical_methods_and_the_command(run: Path) -> None:
+    card = (run / "README.md").read_text()
+    for said in ("| this model |", "| telea |", "| biharmonic |", f"--max_train_steps {STEPS}", "80 images seen"):
+        assert said in card
+    assert str(run.parent) not in card.split("## Training")[0], "a local path in the card's text"
+
+
+def test_a_run_shows_its_errors_and_samples(run: Path) -> None:
+    rows = [json.loads(line) for line in (run / "errors.jsonl").read_text().splitlines()]
+    assert rows[-1]["images_seen"] == 4 * STEPS
+    assert {"reconstruct", "real", "fake", "adversarial", "psnr_hole", "ssim_hole", "l1_hole"} <= set(rows[-1])
+    assert (run / "errors.png").stat().st_size > 0
+    assert (run / "samples.png").stat().st_size > 0
+
+
+def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
+    run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    stop_at(start(pictures, folder), folder, 4, signal.SIGKILL)
+    printed = stop_at(start(pictures, folder), folder, 12, signal.SIGTERM)
+    if "stopped and saved at" not in printed:  # the signal came after the last update
+        assert "the model is in" in printed
+    process = start(pictures, folder)
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    assert "resumed at" in printed
+    one, other = (checkpoint.load(place, "latest") for place in (run, folder))
+    assert one is not None
+    assert other is not None
+    for part in ("generator", "discriminator", "average"):
+        assert all(torch.equal(value, other[part][name]) for name, value in one[part].items()), part
+    assert one["history"] == other["history"]
+    assert (run / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_a_run_is_not_resumed_with_another_recipe() -> None:
+    then = PRESETS["cifar10"]
+    with pytest.raises(SystemExit, match=r"learning_rate 0\.001 -> 0\.5"):
+        resume({"recipe": then.to_dict(), "seed": 0}, {}, then.replace(learning_rate=0.5), 0)
+
+
+def test_flags_override_the_preset_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["train", "--output_dir=x", "--preset=paper", "--no-flip", "--learning_rate=0.5"])
+    _, recipe = parse_args()
+    assert recipe == PRESETS["paper"].replace(flip=False, learning_rate=0.5)
+
+
+def test_a_recipe_that_cannot_be_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train", "--output_dir", "x", "--hole_max", "32"])
+    with pytest.raises(SystemExit):
+        parse_args()
+    assert "hole_max=32" in capsys.readouterr().err
