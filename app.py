@@ -141,7 +141,13 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
                     elem_id="editor",
                 )
                 button = gr.Button("Fill", variant="primary", elem_id="fill")
-                gr.Examples([[str(path)] for path in EXAMPLES], editor, label="Or try one of these", elem_id="examples")
+                examples = gr.Dataset(
+                    components=[editor],
+                    samples=[[str(path)] for path in EXAMPLES],
+                    label="Or try one of these",
+                    type="index",
+                    elem_id="examples",
+                )
             with gr.Column(min_width=340):
                 slider = gr.ImageSlider(
                     label="Before and after",
@@ -154,6 +160,14 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
                 download = gr.DownloadButton("Download as PNG", interactive=False, elem_id="download")
         gr.Markdown(PROMISE.format(model=Path(model).name if Path(model).is_dir() else model), elem_id="promise")
 
+        examples.click(  # not gr.Examples: with progress shown on the editor, Gradio uploads it again at every step of any event
+            lambda number: str(EXAMPLES[number]),
+            examples,
+            editor,
+            show_progress_on=examples,
+            queue=False,
+            api_visibility="private",
+        )
         filled = button.click(fill, editor, [slider, download], api_name="fill")
         filled.success(
             lambda: gr.DownloadButton(interactive=True),

@@ -16,12 +16,11 @@ import shlex
 import signal
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
@@ -29,15 +28,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
-from inpaint_hub.classical import CLASSICAL
-from inpaint_hub.data import TERMS, evaluation_boxes, mean_color, split_images, training_batch
+from inpaint_hub.data import TERMS, mean_color, split_images, training_batch
+from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
 from inpaint_hub.holes import as_hole
-from inpaint_hub.metrics import METRICS
 from inpaint_hub.networks import Discriminator, Generator, frozen
 from inpaint_hub.recipes import PRESETS, Recipe
 from inpaint_hub.updates import COMPLETED, REAL, composite, reconstruction_error, score_error, views
-
-EVALUATION_SEED = 2017  # of the holes in the validation and the test split, the same in every run
 
 
 def main() -> None:
@@ -60,7 +56,7 @@ def main() -> None:
     # Data: decoded once, split by a hash of the pixels.
     with accelerator.main_process_first():
         images = split_images(
-            recipe.dataset_name, recipe.resolution, args.seed, args.image_column, accelerator.is_main_process
+            str(recipe.dataset_name), recipe.resolution, args.seed, args.image_column, accelerator.is_main_process
         )
     epoch_images = len(images["train"])
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
@@ -74,6 +70,7 @@ def main() -> None:
         generator.to(accelerator.device),
         multi_avg_fn=get_ema_multi_avg_fn(0.5 ** (recipe.train_batch_size / recipe.ema_half_life)),
     )
+    averaged: Any = average.module  # a generator too
     generator.to(memory_format=torch.channels_last)
     discriminator.to(memory_format=torch.channels_last)
     generator_optimizer, discriminator_optimizer = optimizers(recipe, generator, discriminator)
@@ -126,10 +123,8 @@ def main() -> None:
         if done or progress.images_seen // epoch_images > len(progress.history):
             row = progress.finish_epoch(accelerator)
             if accelerator.is_main_process:
-                settle(average.module, images["train"], recipe, args.seed)
-                row |= validate(
-                    average.module, images["validation"][: args.num_validation_images], recipe, args.output_dir
-                )
+                settle(averaged, images["train"], recipe, args.seed)
+                row |= validate(averaged, images["validation"][: args.num_validation_images], recipe, args.output_dir)
                 progress.write(args.output_dir)
                 bar.write(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
             accelerator.log(row, step=progress.images_seen)
@@ -143,10 +138,11 @@ def main() -> None:
 
     # Publish: weights in half precision, and a card with figures measured on those very weights.
     if accelerator.is_main_process:
-        generator = average.module.half().float().cpu()
-        facts = card_facts(args, recipe, progress, accelerator) | {
-            "figures": test_figures(generator, images["test"], recipe)
-        }
+        generator = averaged.half().float().cpu()
+        facts = card_facts(args, recipe, progress, accelerator)
+        facts["figures"] = compare(
+            {"this model": generator}, images["test"], hole_sides=(recipe.hole_min, recipe.hole_max)
+        )
         publish(generator, parts["discriminator"], facts, args.output_dir)
         print(f"the model is in {args.output_dir}: see README.md there")
         if args.push_to_hub:
@@ -238,16 +234,16 @@ class Progress:
         self.step = 0
         self.images_seen = 0
         self.seconds = 0.0
-        self.sums: Counter[str] = Counter()
-        self.counts: Counter[str] = Counter()
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
         self.history: list[dict[str, float]] = []
 
     def add(self, errors: dict[str, Tensor], batch_size: int) -> None:
         self.step += 1
         self.images_seen += batch_size
         for name, error in errors.items():
-            self.sums[name] = self.sums[name] + error
-            self.counts[name] += 1
+            self.sums[name] = self.sums[name] + error if name in self.sums else error
+            self.counts[name] = self.counts.get(name, 0) + 1
 
     def finish_epoch(self, accelerator: Accelerator) -> dict[str, float]:
         """The new row of the history: the mean errors since the last one, over all processes."""
@@ -281,12 +277,12 @@ class Progress:
         pyplot.close(figure)
 
     def state(self) -> dict[str, Any]:
-        return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
+        return dict(vars(self))
 
     def load(self, state: dict[str, Any], device: torch.device) -> None:
-        for name, value in vars(self).items():
-            setattr(self, name, type(value)(state[name]))
-        self.sums = Counter({name: total.to(device) for name, total in self.sums.items()})
+        for name in vars(self):
+            setattr(self, name, state[name])
+        self.sums = {name: total.to(device) for name, total in self.sums.items()}
 
 
 class StopRequest:
@@ -321,18 +317,6 @@ def resume(state: dict[str, Any], parts: dict[str, Any], recipe: Recipe, seed: i
     return progress
 
 
-@torch.inference_mode()
-def complete(generator: Generator, images: Tensor, boxes: Tensor) -> np.ndarray:
-    """The composites (N, S, S, 3) uint8 of (N, 3, S, S) uint8 images whose holes are filled."""
-    device, results = generator.fill.device, []
-    for image, box in zip(images.split(256), boxes.split(256), strict=True):
-        hole = as_hole(box, image.shape[2]).to(device)
-        known = image.to(device)
-        prediction = generator.eval()(generator.masked(known.float() / 255, hole))
-        results.append(composite(known, (prediction * 255).round().to(torch.uint8), hole).permute(0, 2, 3, 1).cpu())
-    return torch.cat(results).numpy()
-
-
 def settle(generator: Generator, images: Tensor, recipe: Recipe, seed: int) -> None:
     """Measure the averaged generator's batch norm statistics anew, on 2,048 training images.
 
@@ -353,34 +337,15 @@ def validate(generator: Generator, images: Tensor, recipe: Recipe, folder: Path)
     """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to FOLDER/samples.png."""
     from torchvision.utils import save_image
 
-    boxes = evaluation_boxes(
-        len(images), recipe.resolution, seed=EVALUATION_SEED, hole_sides=(recipe.hole_min, recipe.hole_max)
-    )
-    results, holes = complete(generator, images, boxes), as_hole(boxes, recipe.resolution)
-    shown, color = images[:16].float() / 255, generator.fill.cpu()
-    rows = [shown, torch.where(holes[:16], color, shown), torch.from_numpy(results[:16]).permute(0, 3, 1, 2) / 255]
-    grid = torch.cat(rows).repeat_interleave(max(1, 96 // recipe.resolution), 2)
-    grid = grid.repeat_interleave(max(1, 96 // recipe.resolution), 3)
+    size = recipe.resolution
+    boxes = evaluation_boxes(len(images), size, (recipe.hole_min, recipe.hole_max))
+    results = complete(generator, images, boxes)
+    shown = images[:16].float() / 255
+    masked = torch.where(as_hole(boxes[:16], size), generator.fill.cpu(), shown)
+    rows = torch.cat([shown, masked, torch.from_numpy(results[:16]).permute(0, 3, 1, 2) / 255])
     folder.mkdir(parents=True, exist_ok=True)
-    save_image(grid, folder / "samples.png", nrow=16)
-    originals = images.permute(0, 2, 3, 1).numpy()
-    return {name: metric(results, originals, holes[:, 0].numpy()) for name, metric in METRICS.items()}
-
-
-def test_figures(generator: Generator, images: Tensor, recipe: Recipe) -> list[dict[str, Any]]:
-    """A row of figures on the test split for the generator and for each classical method, on the same holes."""
-    boxes = evaluation_boxes(
-        len(images), recipe.resolution, seed=EVALUATION_SEED, hole_sides=(recipe.hole_min, recipe.hole_max)
-    )
-    originals, holes = images.permute(0, 2, 3, 1).numpy(), as_hole(boxes, recipe.resolution)[:, 0].numpy()
-    results = {"this model": complete(generator, images, boxes)}
-    for name, fill in CLASSICAL.items():
-        results[name] = np.stack([fill(image, hole) for image, hole in zip(originals, holes, strict=True)])
-    return [
-        {"method": name, "images": len(images)}
-        | {figure: round(metric(result, originals, holes), 4) for figure, metric in METRICS.items()}
-        for name, result in results.items()
-    ]
+    save_image(F.interpolate(rows, scale_factor=max(1, 96 // size)), folder / "samples.png", nrow=len(shown))
+    return figures(results, images, boxes)
 
 
 def card_facts(
@@ -435,7 +400,7 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     parser.add_argument("--hub_private_repo", action="store_true", help="make a new model repository private")
     settings = parser.add_argument_group("recipe", "what the preset says, unless given")
     for field in dataclasses.fields(Recipe):
-        flag = {"type": str if field.default is None else type(field.default)}
+        flag: dict[str, Any] = {"type": str if field.default is None else type(field.default)}
         if flag["type"] is bool:
             flag = {"action": argparse.BooleanOptionalAction}
         settings.add_argument(f"--{field.name}", help=field.metadata["help"], default=None, **flag)

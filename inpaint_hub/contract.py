@@ -47,9 +47,10 @@ def repack(image: ImageLike, hole: np.ndarray, prediction: np.ndarray) -> ImageL
 
     Grey images take its luminance, palettes their nearest opaque colour; filled pixels are opaque.
     """
+    source: Any = image
     result: Any
     if _is_pil(image):
-        result = _into_pil(image, hole[0], prediction[0])
+        result = _into_pil(source, hole[0], prediction[0])
     elif _is_tensor(image):
         result = _into_tensor(image, hole, prediction)
     else:
@@ -243,5 +244,5 @@ def _palette_patch(image: PILImage.Image, indices: np.ndarray) -> PILImage.Image
         patch = Image.fromarray(indices, mode="P")
     else:
         patch = Image.frombytes("PA", image.size, np.stack([indices, np.full_like(indices, 255)], axis=2).tobytes())
-    patch.putpalette(image.palette)
+    patch.putpalette(image.palette)  # type: ignore[arg-type]  # these two modes have one
     return patch

@@ -169,11 +169,6 @@ def training_batch(
     return Batch(batch.float() / 255, rectangles(draws, images.shape[2], *hole_sides))
 
 
-def evaluation_boxes(count: int, size: int, *, seed: int, hole_sides: tuple[int, int]) -> Tensor:
-    """(count, 4) int64: one hole for each image of a split, always the same ones (protocol `cifar-rect`)."""
-    return rectangles(uniforms(seed, 0, count), size, *hole_sides)
-
-
 def mean_color(images: Tensor) -> tuple[float, float, float]:
     """The mean RGB of (N, 3, S, S) uint8 images, in 0..1."""
     means: Any = [round(images[:, channel].double().mean().item() / 255, 4) for channel in range(3)]
