@@ -33,7 +33,9 @@ NO_PHOTO = "There is no photo yet: drop one into the editor, or pick an example.
 NO_HOLE = "Nothing is brushed over yet: paint over what should go, then press Fill."
 PLACEHOLDER = "# Drop a photo here\nor open one with the\nupload button at the left"
 EDITOR_HEIGHT_PX = 500
-SHOW_RESULT = (
+BUSY = "() => { document.getElementById('fill').classList.add('busy') }"  # a large photo takes seconds to upload
+READY = "() => { document.getElementById('fill').classList.remove('busy') }"
+SHOW_RESULT = "() => { document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'}) }"
     "() => { document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'}); return [] }"
 )
 
@@ -62,6 +64,8 @@ CSS = """
 #examples .gallery-item, #examples .gallery-item * { width: 100%; height: 100%; max-width: none; max-height: none; }
 #examples .gallery-item img { aspect-ratio: 3 / 2; object-fit: cover; }
 #promise p { font-size: 0.9rem; color: var(--body-text-color-subdued); text-align: center; }
+#fill.busy { opacity: 0.7; cursor: progress; }
+#fill.busy::after { content: "…"; }
 footer .divider { display: none; }
 @media (pointer: coarse) {  /* fingers */
   #editor .toolbar-wrap button { width: 100%; height: 40px; }
@@ -97,7 +101,7 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
     """The page around `inpainter`, whose name it shows as `model`."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
 
-        def fill(editor_value: dict[str, Any]) -> tuple[tuple[str, str], str]:
+        def fill(editor_value: dict[str, Any]) -> tuple[tuple[str, str], gr.DownloadButton]:
             """Fill what is brushed over: the photo before and after, and the result as a PNG file.
 
             As `background` give the photo, as the only one of `layers` the mask: a picture of the same size,
@@ -118,7 +122,7 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
             before, after = str(folder / "original.png"), str(folder / "filled.png")
             Image.fromarray(photo).save(before, compress_level=1)
             Image.fromarray(result).save(after)
-            return (before, after), after
+            return (before, after), gr.DownloadButton(after, interactive=True)
 
         gr.Markdown(f"# {TITLE}\n{WHAT_TO_DO}", elem_id="intro")
         with gr.Row():
@@ -160,7 +164,10 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
                 download = gr.DownloadButton("Download as PNG", interactive=False, elem_id="download")
         gr.Markdown(PROMISE.format(model=Path(model).name if Path(model).is_dir() else model), elem_id="promise")
 
-        examples.click(  # not gr.Examples: with progress shown on the editor, Gradio uploads it again at every step of any event
+        # Gradio uploads an editor again at every step of every event that it takes part in. So it takes part in two
+        # that run in the browser alone: an example fills it, and Fill copies it, uploaded once, to `sent`.
+        sent = gr.ImageEditor(label="Photo and mask", type="numpy", image_mode="RGBA", visible=False)
+        examples.click(
             lambda number: str(EXAMPLES[number]),
             examples,
             editor,
@@ -168,15 +175,12 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
             queue=False,
             api_visibility="private",
         )
-        filled = button.click(fill, editor, [slider, download], api_name="fill")
-        filled.success(
-            lambda: gr.DownloadButton(interactive=True),
-            None,
-            download,
-            js=SHOW_RESULT,
-            queue=False,
-            api_visibility="private",
+        button.click(None, js=BUSY)
+        filled = button.click(None, editor, sent, js="value => value").success(
+            fill, sent, [slider, download], api_name="fill"
         )
+        filled.then(None, js=READY)
+        filled.success(None, js=SHOW_RESULT)
     return page.queue(max_size=QUEUE, default_concurrency_limit=1)
 
 

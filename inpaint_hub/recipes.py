@@ -112,7 +112,7 @@ PRESETS: dict[str, Recipe] = {
         adversarial_weight=1.0,
     ),
     # The shipped checkpoint: reconstruct first, then both with a small adversarial weight
-    # (Iizuka et al. 2017, Section 4: 4e-4), as one update on one forward pass.
+    # (Iizuka et al. 2017, Section 4, has 4e-4), as one update on one forward pass.
     "cifar10": Recipe(
         dataset_name="uoft-cs/cifar10",
         num_train_epochs=7,
@@ -121,7 +121,7 @@ PRESETS: dict[str, Recipe] = {
         lr_decay_from=0.5,
         adam_beta1=0.5,
         adversarial_loss="cross-entropy",
-        adversarial_weight=0.004,
+        adversarial_weight=0.002,
         joint=True,
         discriminator_from=0.80,
         adversarial_from=0.82,
