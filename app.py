@@ -35,9 +35,10 @@ PLACEHOLDER = "# Drop a photo here\nor open one with the\nupload button at the l
 EDITOR_HEIGHT_PX = 500
 BUSY = "() => { document.getElementById('fill').classList.add('busy') }"  # a large photo takes seconds to upload
 READY = "() => { document.getElementById('fill').classList.remove('busy') }"
-SHOW_RESULT = "() => { document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'}) }"
-    "() => { document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'}); return [] }"
-)
+SHOW_RESULT = """() => {
+  document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'})
+  return {__type__: 'update', interactive: true}  // the download button
+}"""
 
 THEME = gr.themes.Default(
     primary_hue="teal",
@@ -101,7 +102,7 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
     """The page around `inpainter`, whose name it shows as `model`."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
 
-        def fill(editor_value: dict[str, Any]) -> tuple[tuple[str, str], gr.DownloadButton]:
+        def fill(editor_value: dict[str, Any]) -> tuple[tuple[str, str], str]:
             """Fill what is brushed over: the photo before and after, and the result as a PNG file.
 
             As `background` give the photo, as the only one of `layers` the mask: a picture of the same size,
@@ -122,7 +123,7 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
             before, after = str(folder / "original.png"), str(folder / "filled.png")
             Image.fromarray(photo).save(before, compress_level=1)
             Image.fromarray(result).save(after)
-            return (before, after), gr.DownloadButton(after, interactive=True)
+            return (before, after), after
 
         gr.Markdown(f"# {TITLE}\n{WHAT_TO_DO}", elem_id="intro")
         with gr.Row():
@@ -164,8 +165,8 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
                 download = gr.DownloadButton("Download as PNG", interactive=False, elem_id="download")
         gr.Markdown(PROMISE.format(model=Path(model).name if Path(model).is_dir() else model), elem_id="promise")
 
-        # Gradio uploads an editor again at every step of every event that it takes part in. So it takes part in two
-        # that run in the browser alone: an example fills it, and Fill copies it, uploaded once, to `sent`.
+        # Gradio uploads an editor anew at every step of an event that shows progress on it or takes it as input. So
+        # examples show theirs on themselves, and Fill first copies the editor, in the browser alone, to `sent`.
         sent = gr.ImageEditor(label="Photo and mask", type="numpy", image_mode="RGBA", visible=False)
         examples.click(
             lambda number: str(EXAMPLES[number]),
@@ -176,11 +177,11 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
             api_visibility="private",
         )
         button.click(None, js=BUSY)
-        filled = button.click(None, editor, sent, js="value => value").success(
-            fill, sent, [slider, download], api_name="fill"
-        )
-        filled.then(None, js=READY)
-        filled.success(None, js=SHOW_RESULT)
+        copied = button.click(None, editor, sent, js="value => value")
+        filled = copied.success(fill, sent, [slider, download], api_name="fill")
+        for ended in (copied.failure, filled.failure, filled.success):
+            ended(None, js=READY)
+        filled.success(None, None, download, js=SHOW_RESULT)
     return page.queue(max_size=QUEUE, default_concurrency_limit=1)
 
 

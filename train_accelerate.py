@@ -63,7 +63,7 @@ def main() -> None:
     total_images = steps * recipe.train_batch_size
 
     # Networks and optimisers.
-    generator = Generator(mean_color(images["train"]))
+    generator = Generator(mean_color(images["train"]), largest_hole=recipe.hole_max)
     generator.silence_unseen_taps(recipe.resolution)
     discriminator = Discriminator(min(recipe.resolution, 256))
     average = AveragedModel(

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from . import contract
 from .contract import ImageLike
 from .networks import GENERATOR, STRIDE, Generator, context_px
-from .windows import window_around
+from .windows import largest_square, window_around
 
 CONTEXT_PX = context_px(GENERATOR)
 
@@ -41,21 +42,45 @@ class Inpainter:
 
         `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.contract` says;
         white = hole. With nothing masked it is `image` itself. The work follows the hole, not the
-        photo: the network sees only the window that its fill depends on. `seed` is there for the
-        methods that draw at random; this network does not. Raises `ValueError` for a wrong input.
+        photo: the network sees only the window that its fill depends on. Holes wider than those it was
+        trained on are filled at a reduced scale, and softly. `seed` is there for the methods that draw
+        at random; this network does not. Raises `ValueError` for a wrong input.
         """
         known, hole = contract.unpack(image, mask)
         if not hole.any():
             return image
         prediction = np.zeros_like(known)
         for number in np.flatnonzero(hole.any(axis=(1, 2))):  # one by one: neighbours in a batch change nothing
-            rows, columns = window_around(hole[number], CONTEXT_PX, STRIDE).slices
-            prediction[number, rows, columns] = self._predict(known[number, rows, columns], hole[number, rows, columns])
+            largest = self.generator.largest_hole or max(hole.shape)
+            shrink = -(-largest_square(hole[number]) // largest)
+            # All the context that counts; at a reduced scale as much as holes had in training, which fills better.
+            context_px = CONTEXT_PX if shrink == 1 else shrink * largest // 2
+            window = window_around(hole[number], context_px, STRIDE * shrink).slices
+            prediction[number][window] = self._predict(known[number][window], hole[number][window], shrink)
         return contract.repack(image, hole, prediction)
 
-    def _predict(self, known: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        """(H, W, 3) float32 in 0..1 for a window's known pixels (H, W, 3) and hole (H, W)."""
+    def _predict(self, known: np.ndarray, hole: np.ndarray, shrink: int) -> np.ndarray:
+        """(H, W, 3) in 0..1 for a window's known pixels (H, W, 3) and hole (H, W), seen `shrink` times smaller."""
         device = self.generator.fill.device
-        pixels = torch.from_numpy(known).to(device).permute(2, 0, 1)[None]
-        masked = self.generator.masked(pixels, torch.from_numpy(hole).to(device)[None, None])
-        return self.generator(masked)[0].permute(1, 2, 0).cpu().numpy()
+        image = torch.from_numpy(known).to(device).permute(2, 0, 1)[None]
+        where = torch.from_numpy(hole).to(device)[None, None]
+        if shrink == 1:
+            return _array(self.generator(self.generator.masked(image, where)))
+        image, where = _shrunk(image, where, shrink)
+        small = torch.where(where, self.generator(self.generator.masked(image, where)), image)
+        large = F.interpolate(small, scale_factor=shrink, mode="bilinear")
+        return _array(large)[: hole.shape[0], : hole.shape[1]]
+
+
+def _shrunk(image: torch.Tensor, hole: torch.Tensor, factor: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Image and hole at 1/factor: the mean of each block's known pixels; hole where less than half is known."""
+    height, width = hole.shape[2:]
+    sides = (0, -width % factor, 0, -height % factor)
+    known = F.pad((~hole).float(), sides, mode="replicate")
+    share = F.avg_pool2d(known, factor)
+    mean = F.avg_pool2d(F.pad(image, sides, mode="replicate") * known, factor) / share.clamp(min=1e-6)
+    return mean, share < 0.5
+
+
+def _array(image: torch.Tensor) -> np.ndarray:
+    return image[0].permute(1, 2, 0).cpu().numpy()

@@ -173,17 +173,20 @@ class Generator(HubModel):
     """The completion network: 17 layers, 6.07 M parameters, any height and width.
 
     `fill_color` is what a hole holds in the network's input, RGB in 0..1: the mean colour of the
-    training images. Raises `ValueError` unless it is three Python floats, which config.json can hold.
+    training images. `largest_hole` is the side in px of the largest holes it was trained on, where
+    that is known. Raises `ValueError` unless the colour is three Python floats, which config.json can
+    hold.
     """
 
     fill: Tensor
 
-    def __init__(self, fill_color: Sequence[float] = (0.5, 0.5, 0.5)) -> None:
+    def __init__(self, fill_color: Sequence[float] = (0.5, 0.5, 0.5), largest_hole: int | None = None) -> None:
         if len(fill_color) != 3 or not all(isinstance(value, float | int) and 0 <= value <= 1 for value in fill_color):
             raise ValueError(
                 f"fill_color is {fill_color!r}; give three Python floats in 0..1, array.tolist() makes them"
             )
         super().__init__()
+        self.largest_hole = largest_hole
         self.register_buffer("fill", torch.tensor(fill_color).view(1, 3, 1, 1), persistent=False)
         self.layers = nn.Sequential()
         channels = 4

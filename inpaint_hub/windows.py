@@ -1,4 +1,4 @@
-"""The part of a large photo that a hole's fill depends on. Integers only."""
+"""Where a hole lies in a photo: the window its fill depends on, and how wide it is. Integers only."""
 
 from __future__ import annotations
 
@@ -36,3 +36,14 @@ def window_around(hole: np.ndarray, context_px: int, multiple: int) -> Window:
         bounds.append((start, min(end, hole.shape[1 - axis])))
     (top, bottom), (left, right) = bounds
     return Window(top, left, bottom, right)
+
+
+def largest_square(hole: np.ndarray) -> int:
+    """The side in px of the largest square that fits into (H, W) bool: 0 where it is empty."""
+    sums = np.pad(hole.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    fits, side = 0, min(hole.shape)
+    while fits < side:
+        middle = (fits + side + 1) // 2
+        areas = sums[middle:, middle:] - sums[:-middle, middle:] - sums[middle:, :-middle] + sums[:-middle, :-middle]
+        fits, side = (middle, side) if (areas == middle**2).any() else (fits, middle - 1)
+    return fits

@@ -170,10 +170,11 @@ def test_a_frozen_network_keeps_gradients_and_statistics_and_lets_gradients_thro
 
 
 def test_constructor_arguments_alone_rebuild_a_network(tmp_path: Path) -> None:
-    Generator(fill_color=(0.1, 0.2, 0.3)).save_pretrained(tmp_path / "generator")
+    Generator(fill_color=(0.1, 0.2, 0.3), largest_hole=24).save_pretrained(tmp_path / "generator")
     Discriminator(image_size=64).save_pretrained(tmp_path / "discriminator")
     generator = Generator.from_pretrained(tmp_path / "generator")
     assert generator.fill.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
+    assert generator.largest_hole == 24
     assert not generator.training
     assert Discriminator.from_pretrained(tmp_path / "discriminator").image_size == 64
 

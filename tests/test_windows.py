@@ -12,7 +12,7 @@ from strategies import holes, sides
 
 from inpaint_hub import Inpainter
 from inpaint_hub.inference import CONTEXT_PX
-from inpaint_hub.windows import window_around
+from inpaint_hub.windows import largest_square, window_around
 
 
 @given(height=sides, width=sides, context=st.integers(0, 9), multiple=st.integers(1, 4), data=st.data())
@@ -44,3 +44,16 @@ def test_a_window_gives_what_the_whole_photo_gives(inpainter: Inpainter) -> None
     with torch.inference_mode():
         prediction = inpainter.generator(inpainter.generator.masked(whole, box))[0].permute(1, 2, 0).numpy()
     assert np.array_equal(inpainter(photo, hole)[hole], np.rint(prediction[hole] * 255).astype(np.uint8))
+
+
+@given(height=sides, width=sides, data=st.data())
+def test_the_largest_square_is_the_one_that_trying_all_finds(height: int, width: int, data: Any) -> None:
+    hole = data.draw(holes(height, width)) & (np.random.default_rng(0).random((height, width)) < 0.9)
+    tried = [
+        side
+        for side in range(1, min(height, width) + 1)
+        for top in range(height - side + 1)
+        for left in range(width - side + 1)
+        if hole[top : top + side, left : left + side].all()
+    ]
+    assert largest_square(hole) == max(tried, default=0)
