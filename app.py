@@ -82,12 +82,13 @@ def hole_of(editor_value: dict[str, Any] | None) -> tuple[np.ndarray, np.ndarray
     A layer that is opaque everywhere is a mask picture, as callers of the endpoint send it: white =
     hole. Raises `ValueError` where there is no photo, or a layer has another size.
     """
-    photo = editor_value and editor_value.get("background")
+    value = editor_value or {}
+    photo = value.get("background")
     if photo is None:
         raise ValueError(NO_PHOTO)
     height, width = photo.shape[:2]
     hole = np.zeros((height, width), dtype=bool)
-    for layer in editor_value.get("layers") or []:
+    for layer in value.get("layers") or []:
         if layer.shape[:2] != (height, width):
             raise ValueError(
                 f"The mask is {layer.shape[1]}×{layer.shape[0]} but the photo is {width}×{height};"
@@ -190,7 +191,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Open the page that fills holes in photos.")
     parser.add_argument(
         "--model",
-        default=os.environ.get("INPAINT_MODEL", "cifar10"),
+        default=os.environ.get("INPAINT_MODEL") or "cifar10",
         help="a shipped name, a local folder, or owner/model on the Hub (default: $INPAINT_MODEL, or cifar10)",
     )
     parser.add_argument("--host", help="address to listen on (default: $GRADIO_SERVER_NAME, or 127.0.0.1)")

@@ -1,0 +1,62 @@
+"""What the README says is so."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from inpaint_hub import Inpainter
+from train_accelerate import parse_args
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_first_python_lines_fill_a_hole() -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8))
+    mask = Image.new("L", image.size)
+    mask.paste(255, (10, 10, 20, 20))
+    names: dict[str, object] = {"image": image, "mask": mask}
+    exec(blocks("python")[0], names)
+    assert np.array_equal(np.array(names["result"])[:10], np.array(image)[:10])
+    assert not np.array_equal(np.array(names["result"]), np.array(image))
+
+
+def test_the_error_that_it_shows_is_the_one_that_comes() -> None:
+    message = re.search(r"ValueError: (.*)", blocks("pycon")[0])
+    assert message is not None
+    with pytest.raises(ValueError, match=re.escape(message[1])):
+        Inpainter.from_pretrained("cifar10")(Image.new("RGB", (640, 480)), Image.new("L", (300, 200)))
+
+
+def test_every_training_flag_that_it_names_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_accelerate.py", "--help"])
+    with pytest.raises(SystemExit):
+        parse_args()
+    known = capsys.readouterr().out
+    assert all(flag in known for flag in re.findall(r"--[a-z_]+", README))
+
+
+def test_every_file_that_it_names_is_there() -> None:
+    files = re.findall(r"^\| (.*?) \|", README, flags=re.MULTILINE)
+    named = {
+        name for cell in files for name in re.findall(r"`([\w./]+)`|\]\((\w+\.md)\)", cell) for name in name if name
+    }
+    assert len(named) > 8
+    assert all((ROOT / name).exists() for name in named)
+    assert all((ROOT / name).exists() for name in re.findall(r"!\[.*?\]\((.*?)\)", README))
+
+
+def test_every_make_target_that_it_names_is_one() -> None:
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert set(re.findall(r"make ([\w-]+)`", README)) | set(re.findall(r"\$ make ([\w-]+)", README)) <= set(targets)
