@@ -157,6 +157,7 @@ def build(inpainter: Inpainter, model: str) -> gr.Blocks:
             with gr.Column(min_width=340):
                 slider = gr.ImageSlider(
                     label="Before and after",
+                    slider_position=10,  # in percent: what is seen first is the result
                     format="png",
                     buttons=["fullscreen"],
                     height=EDITOR_HEIGHT_PX,

@@ -168,8 +168,9 @@ def iterate(
     """
     hole = as_hole(boxes, image.shape[2])
     image = image.contiguous(memory_format=torch.channels_last)
-    masked = accelerator.unwrap_model(generator).masked(image, hole)
-    size = accelerator.unwrap_model(discriminator).image_size
+    # A frozen network is called without its wrapper, which would wait for gradients that never come.
+    painter, judge = accelerator.unwrap_model(generator), accelerator.unwrap_model(discriminator)
+    masked, size = painter.masked(image, hole), judge.image_size
     errors: dict[str, Tensor] = {}
 
     def update(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
@@ -185,8 +186,8 @@ def iterate(
         prediction = generator(masked)
         errors["reconstruct"] = reconstruction()
     else:
-        with frozen(generator), torch.no_grad():
-            prediction = generator(masked)
+        with frozen(painter), torch.no_grad():
+            prediction = painter(masked)
     if "reconstruct" in updates:
         update(errors["reconstruct"], generator_optimizer)
     if "real" in updates:
@@ -199,8 +200,8 @@ def iterate(
     if "adversarial" in updates:
         prediction = generator(masked)  # anew: the first update moved the weights
     if "adversarial" in updates or "joint" in updates:
-        with frozen(discriminator):
-            score = discriminator(*views(composite(image, prediction, hole), boxes, size))
+        with frozen(judge):
+            score = judge(*views(composite(image, prediction, hole), boxes, size))
             errors["adversarial"] = score_error(score, REAL, recipe.adversarial_loss)
             loss = recipe.adversarial_weight * errors["adversarial"]
             update(loss + errors["reconstruct"] if "joint" in updates else loss, generator_optimizer)
