@@ -41,7 +41,8 @@ FLAGS = [
     "--disable-sync",
 ]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-PATIENCE_S = 120  # for a busy machine
+PATIENCE_S = 240  # for a busy machine, which draws the page slowly
+pytestmark = pytest.mark.timeout(3 * PATIENCE_S)
 WATCH = """
 import os, sys
 
