@@ -1,0 +1,27 @@
+"""The classical methods keep the contract's core: known pixels, and a constant image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inpaint_hub.classical import CLASSICAL
+
+HOLE = np.zeros((21, 17), dtype=bool)
+HOLE[5:12, 9:17] = True  # up to the border
+
+
+@pytest.mark.parametrize("method", CLASSICAL)
+def test_known_pixels_survive_and_nothing_is_written_to(method: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (21, 17, 3), dtype=np.uint8)
+    before = image.copy()
+    result = CLASSICAL[method](image, HOLE)
+    assert np.array_equal(result[~HOLE], before[~HOLE])
+    assert np.array_equal(image, before)
+    assert not np.array_equal(result[HOLE], before[HOLE])
+
+
+@pytest.mark.parametrize("method", CLASSICAL)
+def test_a_constant_image_stays_constant(method: str) -> None:
+    image = np.full((21, 17, 3), 77, dtype=np.uint8)
+    assert np.array_equal(CLASSICAL[method](image, HOLE), image)

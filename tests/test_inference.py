@@ -1,0 +1,67 @@
+"""The inpainter with the shipped checkpoint."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from inpaint_hub import Inpainter
+from inpaint_hub.classical import telea
+from inpaint_hub.pretrained import shipped
+
+
+@pytest.fixture(scope="module")
+def details() -> list[np.ndarray]:
+    """Details of the example photos at the 32 px that the checkpoint was trained on."""
+    found = []
+    for path in sorted(ROOT.glob("examples/*.jpg")):
+        with Image.open(path) as photo:
+            small = photo.convert("RGB").resize((photo.width // 5, photo.height // 5), Image.Resampling.LANCZOS)
+        pixels = np.asarray(small)
+        rows, columns = range(0, pixels.shape[0] - 31, 16), range(0, pixels.shape[1] - 31, 16)
+        found += [pixels[top : top + 32, left : left + 32] for top in rows for left in columns]
+    return found
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_checkpoint_is_a_whole_model_folder_of_at_most_13_megabytes(name: str) -> None:
+    folder = ROOT / "inpaint_hub/pretrained" / name
+    assert {"config.json", "model.safetensors", "README.md"} <= {path.name for path in folder.iterdir()}
+    assert (folder / "model.safetensors").stat().st_size <= 13_000_000
+
+
+def test_the_shipped_checkpoint_loads_without_a_network(tmp_path: Path) -> None:
+    code = (
+        "import socket, sys; sys.addaudithook(lambda event, _: event == 'socket.connect' and sys.exit('connects'));"
+        "from inpaint_hub import Inpainter; Inpainter.from_pretrained('cifar10')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=os.environ | {"HF_HOME": str(tmp_path)})
+
+
+def test_the_shipped_checkpoint_is_closer_to_photos_it_never_saw_than_a_classical_fill(
+    details: list[np.ndarray],
+) -> None:
+    inpainter, hole = Inpainter.from_pretrained("cifar10"), np.zeros((32, 32), dtype=bool)
+    hole[10:22, 9:21] = True
+    errors = [
+        [((fill(image, hole).astype(float) - image)[hole] ** 2).mean() for image in details]
+        for fill in (inpainter, telea)
+    ]
+    assert len(details) > 50
+    assert np.mean(errors[0]) < np.mean(errors[1])
+    assert np.mean(np.less(*errors)) > 0.5
+
+
+def test_the_seed_is_accepted_and_the_same_call_gives_the_same_result(details: list[np.ndarray]) -> None:
+    inpainter, hole = Inpainter.from_pretrained("cifar10"), np.zeros((32, 32), dtype=bool)
+    hole[3:9, 0:7] = True
+    first, second = (inpainter(details[0], hole, seed=1) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert (first[hole] != details[0][hole]).any()
