@@ -107,8 +107,11 @@ def main() -> None:
         )  # fmt: skip
         for group in generator_optimizer.param_groups:
             group["lr"] = recipe.learning_rate_at(progress.images_seen, total_images)
+        updates = recipe.updates_at(progress.images_seen / total_images)
+        if recipe.interpolation < 1 and progress.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
+            progress.before_adversarial = {name: weight.clone() for name, weight in averaged.named_parameters()}
         errors = iterate(
-            recipe.updates_at(progress.images_seen / total_images), recipe, accelerator,
+            updates, recipe, accelerator,
             generator, discriminator, generator_optimizer, discriminator_optimizer,
             batch.images.to(accelerator.device), batch.boxes.to(accelerator.device),
         )  # fmt: skip
@@ -138,6 +141,9 @@ def main() -> None:
 
     # Publish: weights in half precision, and a card with figures measured on those very weights.
     if accelerator.is_main_process:
+        if progress.before_adversarial:
+            interpolate(averaged, progress.before_adversarial, recipe.interpolation)
+            settle(averaged, images["train"], recipe, args.seed)
         generator = averaged.half().float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
         facts["figures"] = compare(
@@ -238,6 +244,7 @@ class Progress:
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
         self.history: list[dict[str, float]] = []
+        self.before_adversarial: dict[str, Tensor] | None = None  # averaged weights, where they are to be mixed in
 
     def add(self, errors: dict[str, Tensor], batch_size: int) -> None:
         self.step += 1
@@ -316,6 +323,16 @@ def resume(state: dict[str, Any], parts: dict[str, Any], recipe: Recipe, seed: i
     progress = Progress()
     progress.load(state, parts["generator"].fill.device)
     return progress
+
+
+@torch.no_grad()
+def interpolate(generator: Generator, before: dict[str, Tensor], share: float) -> None:
+    """Make its weights `share` of what they are, and the rest of what they were `before` the adversarial phase.
+
+    Sharpness against error, chosen afterwards (network interpolation: Wang et al. 2018, ESRGAN, Section 3.4).
+    """
+    for name, weight in generator.named_parameters():
+        weight.copy_(torch.lerp(before[name].to(weight.device), weight, share))
 
 
 def settle(generator: Generator, images: Tensor, recipe: Recipe, seed: int) -> None:

@@ -203,7 +203,7 @@ def test_a_model_on_the_hub_is_config_weights_and_card(server: HubServer, pushed
 def test_the_card_on_the_hub_is_the_filled_in_template(server: HubServer, pushed: Seen) -> None:
     card = ModelCard(server.files(MODEL)["README.md"].decode())
     assert card.data.get("library_name") == "inpaint-hub"
-    assert "Generator" in card.text
+    assert "An Inpaint Hub generator" in card.text
     assert "{{" not in card.content
     assert "{%" not in card.content
 
