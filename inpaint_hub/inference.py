@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from . import contract
 from .contract import ImageLike
 from .networks import GENERATOR, STRIDE, Generator, context_px
-from .windows import largest_square, window_around
+from .windows import reduction, window_around
 
 CONTEXT_PX = context_px(GENERATOR)
 
@@ -52,7 +52,7 @@ class Inpainter:
         prediction = np.zeros_like(known)
         for number in np.flatnonzero(hole.any(axis=(1, 2))):  # one by one: neighbours in a batch change nothing
             largest = self.generator.largest_hole or max(hole.shape)
-            shrink = -(-largest_square(hole[number]) // largest)
+            shrink = reduction(hole[number], largest)
             # All the context that counts; at a reduced scale as much as holes had in training, which fills better.
             context_px = CONTEXT_PX if shrink == 1 else shrink * largest // 2
             window = window_around(hole[number], context_px, STRIDE * shrink).slices

@@ -1,4 +1,4 @@
-"""Where a hole lies in a photo: the window its fill depends on, and how wide it is. Integers only."""
+"""Where a hole lies in a photo: the window its fill depends on, and at which scale to see it. Integers only."""
 
 from __future__ import annotations
 
@@ -38,12 +38,19 @@ def window_around(hole: np.ndarray, context_px: int, multiple: int) -> Window:
     return Window(top, left, bottom, right)
 
 
-def largest_square(hole: np.ndarray) -> int:
-    """The side in px of the largest square that fits into (H, W) bool: 0 where it is empty."""
-    sums = np.pad(hole.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    fits, side = 0, min(hole.shape)
-    while fits < side:
-        middle = (fits + side + 1) // 2
-        areas = sums[middle:, middle:] - sums[:-middle, middle:] - sums[middle:, :-middle] + sums[:-middle, :-middle]
-        fits, side = (middle, side) if (areas == middle**2).any() else (fits, middle - 1)
-    return fits
+def reduction(hole: np.ndarray, side: int) -> int:
+    """By how much to shrink (H, W) bool so that a network sees no more hole than `side` × `side` at once, 1 or more.
+
+    At once means in a square of twice that side, about the image that such a hole was trained in. So
+    a wide hole is shrunk, and so is a long stroke; a thin line is not. The hole must not be empty.
+    """
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    cut = hole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    sums = np.pad(cut.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    factor = 1
+    while True:
+        height, width = (min(2 * side * factor, length) for length in cut.shape)
+        seen = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
+        if seen.max() <= (side * factor) ** 2:
+            return factor
+        factor += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from strategies import holes, sides
 
 from inpaint_hub import Inpainter
 from inpaint_hub.inference import CONTEXT_PX
-from inpaint_hub.windows import largest_square, window_around
+from inpaint_hub.windows import reduction, window_around
 
 
 @given(height=sides, width=sides, context=st.integers(0, 9), multiple=st.integers(1, 4), data=st.data())
@@ -46,14 +47,37 @@ def test_a_window_gives_what_the_whole_photo_gives(inpainter: Inpainter) -> None
     assert np.array_equal(inpainter(photo, hole)[hole], np.rint(prediction[hole] * 255).astype(np.uint8))
 
 
-@given(height=sides, width=sides, data=st.data())
-def test_the_largest_square_is_the_one_that_trying_all_finds(height: int, width: int, data: Any) -> None:
-    hole = data.draw(holes(height, width)) & (np.random.default_rng(0).random((height, width)) < 0.9)
-    tried = [
-        side
-        for side in range(1, min(height, width) + 1)
-        for top in range(height - side + 1)
-        for left in range(width - side + 1)
-        if hole[top : top + side, left : left + side].all()
-    ]
-    assert largest_square(hole) == max(tried, default=0)
+def shape(height: int, width: int, top: int, left: int, bottom: int, right: int) -> np.ndarray:
+    hole = np.zeros((height, width), dtype=bool)
+    hole[top:bottom, left:right] = True
+    return hole
+
+
+@pytest.mark.parametrize(
+    ("hole", "factor"),
+    [
+        (shape(32, 32, 3, 5, 19, 21), 1),  # as large as it was trained on
+        (shape(99, 99, 3, 5, 4, 98), 1),  # a thin line
+        (shape(99, 99, 3, 5, 20, 22), 2),  # a pixel more than it was trained on
+        (shape(99, 99, 3, 5, 51, 53), 3),
+        (shape(99, 400, 30, 5, 46, 395), 2),  # as narrow, but a long stroke
+        (shape(20, 20, 0, 0, 20, 20), 2),
+        (shape(32, 32, 0, 0, 8, 8) | shape(32, 32, 24, 24, 32, 32), 1),
+    ],
+)
+def test_a_hole_is_shrunk_until_the_network_sees_no_more_of_it_than_in_training(hole: np.ndarray, factor: int) -> None:
+    assert reduction(hole, 16) == factor
+
+
+@given(height=sides, width=sides, side=st.integers(1, 16), data=st.data())
+def test_no_smaller_factor_would_do(height: int, width: int, side: int, data: Any) -> None:
+    hole = data.draw(holes(height, width))
+
+    def most_hole_seen(factor: int) -> int:
+        view = 2 * side * factor
+        places = [(top, left) for top in range(height) for left in range(width)]
+        return max(int(hole[top : top + view, left : left + view].sum()) for top, left in places)
+
+    factor = reduction(hole, side)
+    assert most_hole_seen(factor) <= (side * factor) ** 2
+    assert all(most_hole_seen(smaller) > (side * smaller) ** 2 for smaller in range(1, factor))
