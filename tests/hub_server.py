@@ -267,11 +267,21 @@ class _Request(BaseHTTPRequestHandler):
         self._repo(repo_id, write=bool(write))
         return Answer()
 
-    def tree(self, repo_id: str, revision: str) -> Answer:
+    def tree(self, repo_id: str, revision: str, folder: str = "") -> Answer:
         repo = self._repo(repo_id)
         files = repo.commits[self._commit(repo, revision)]
-        rows = [{"path": path, "size": len(file.content), "oid": file.oid} for path, file in files.items()]
-        return Answer([{"type": "file"} | row for row in rows])
+        inside = {path: file for path, file in files.items() if path.startswith(f"{folder}/" if folder else "")}
+        if not inside:
+            raise RefusedError(404, "Entry not found", "EntryNotFound")
+        rows = [
+            {"type": "file", "path": path, "size": len(file.content), "oid": file.oid} for path, file in inside.items()
+        ]
+        if "recursive=true" not in self.path.lower():  # then deeper files are represented by their folders
+            depth = len(folder.split("/")) + 1 if folder else 1
+            folders = {"/".join(path.split("/")[:depth]) for path in inside if path.count("/") >= depth}
+            rows = [row for row in rows if str(row["path"]).count("/") < depth]
+            rows += [{"type": "directory", "path": path, "size": 0, "oid": "0" * 40} for path in sorted(folders)]
+        return Answer(rows)
 
     def resolve(self, repo_id: str, revision: str, path: str) -> Answer:
         repo = self._repo(repo_id)
@@ -300,6 +310,6 @@ ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("GET", API, _Request.info),
     ("GET", f"{API}/revision/{REVISION}", _Request.info),
     ("GET", f"{API}/auth-check(?P<write>/write)?", _Request.auth_check),
-    ("GET", f"{API}/tree/{REVISION}", _Request.tree),
+    ("GET", rf"{API}/tree/{REVISION}(/(?P<folder>.+))?", _Request.tree),
     ("HEAD GET", f"{PAGE}/resolve/{REVISION}/(?P<path>.+)", _Request.resolve),
 ]

@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset, Features
+from datasets import Image as ImageFeature
 from hub_server import TOKEN, USER, HubServer
 from huggingface_hub import HfApi, ModelCard
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
@@ -29,6 +31,7 @@ from PIL import Image
 from safetensors.torch import load, save
 
 from inpaint_hub import Discriminator, Generator, Inpainter, hub
+from inpaint_hub.data import split_images
 from inpaint_hub.networks import HubModel
 
 Client = Callable[..., Any]
@@ -88,6 +91,12 @@ def pull(kind: type[HubModel], name: str | Path, **options: Any) -> Seen:
 def fill(name: str | Path, image: Image.Image, mask: np.ndarray) -> Image.Image:
     """The image filled by the model `name`."""
     return Inpainter.from_pretrained(name)(image, mask)
+
+
+def split_of(name: str | Path) -> dict[str, str]:
+    """A data set's splits, small enough to travel."""
+    splits = split_images(str(name), 32, seed=0, progress=False)
+    return {part: sha256(images.numpy().tobytes()).hexdigest() for part, images in splits.items()}
 
 
 def user_name(token: str) -> str:
@@ -274,6 +283,20 @@ def test_a_missing_config_is_an_error_and_not_another_fill_color(
     for name in (folder, f"{USER}/unconfigured"):
         with pytest.raises(OSError, match=r"config\.json"):
             client(pull, Generator, name)
+
+
+# Data sets.
+
+
+def test_a_data_set_on_the_hub_is_split_as_the_same_images_in_a_folder(
+    client: Client, server: HubServer, pictures: Path, tmp_path: Path
+) -> None:
+    files = [str(path) for path in pictures.glob("*.png")]
+    rows = Dataset.from_dict({"img": files}, Features({"img": ImageFeature()}))
+    rows.map(lambda row: row, batched=True).to_parquet(tmp_path / "pictures.parquet")
+    parquet = (tmp_path / "pictures.parquet").read_bytes()
+    server.add(f"datasets/{USER}/pictures", files={"README.md": b"", "data/train-00000-of-00001.parquet": parquet})
+    assert client(split_of, f"{USER}/pictures") == client(split_of, pictures)
 
 
 # Publishing a folder.
