@@ -54,10 +54,7 @@ def main() -> None:
         hub.prepare(args.hub_model_id, token=args.hub_token, private=args.hub_private_repo)  # fails now, not in hours
 
     # Data: decoded once, split by a hash of the pixels.
-    with accelerator.main_process_first():
-        images = split_images(
-            str(recipe.dataset_name), recipe.resolution, args.seed, args.image_column, accelerator.is_main_process
-        )
+    images = load_images(args, recipe, accelerator)
     epoch_images = len(images["train"])
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
@@ -87,7 +84,7 @@ def main() -> None:
 
     # Resume.
     progress = Progress()
-    if args.resume_from_checkpoint and (state := checkpoint.load(args.output_dir, args.resume_from_checkpoint)):
+    if state := checkpoint.load(args.output_dir, args.resume_from_checkpoint):
         progress = resume(state, parts, recipe, args.seed)
         accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
     accelerator.init_trackers("inpaint-hub", config=recipe.to_dict())
@@ -154,6 +151,17 @@ def main() -> None:
         if args.push_to_hub:
             print("pushed to", hub.publish(args.output_dir, args.hub_model_id, token=args.hub_token))
     accelerator.end_training()
+
+
+def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) -> dict[str, Tensor]:
+    """The three splits; a data set that cannot be had ends the run with a sentence."""
+    try:
+        with accelerator.main_process_first():  # the others find what it has downloaded
+            return split_images(
+                str(recipe.dataset_name), recipe.resolution, args.seed, args.image_column, accelerator.is_main_process
+            )
+    except (ValueError, OSError) as error:
+        sys.exit(f"cannot train on {recipe.dataset_name}: {error}")
 
 
 def iterate(
@@ -377,13 +385,18 @@ def card_facts(
         "dataset": None if local else name,
         "data_name": f"the local folder {Path(name).name}" if local else name,
         "data_terms": args.data_terms or TERMS.get(name),
-        "command": shlex.join(["accelerate", "launch", *sys.argv]),
+        "command": shown_command(sys.argv, args.hub_token),
         "recipe": {field: value for field, value in recipe.to_dict().items() if field != "dataset_name"},
         "seed": args.seed,
         "images_seen": progress.images_seen,
         "hours": round(progress.seconds / 3600, 2),
         "hardware": f"{accelerator.num_processes} x {device}, {accelerator.mixed_precision} precision",
     }
+
+
+def shown_command(argv: list[str], token: str | None) -> str:
+    """The command line as the card, which all may read, shows it: without the token."""
+    return shlex.join(["accelerate", "launch", *(word.replace(token, "...") if token else word for word in argv)])
 
 
 def publish(generator: Generator, discriminator: Discriminator, facts: dict[str, Any], folder: Path) -> None:

@@ -18,7 +18,7 @@ from conftest import ROOT
 
 from inpaint_hub import Discriminator, Generator, Inpainter, checkpoint
 from inpaint_hub.recipes import PRESETS
-from train_accelerate import interpolate, parse_args, resume
+from train_accelerate import interpolate, parse_args, resume, shown_command
 
 STEPS = 20
 SETTINGS = [
@@ -117,6 +117,22 @@ def test_a_run_is_not_resumed_with_another_recipe() -> None:
     then = PRESETS["cifar10"]
     with pytest.raises(SystemExit, match=r"learning_rate 0\.001 -> 0\.5"):
         resume({"recipe": then.to_dict(), "seed": 0}, {}, then.replace(learning_rate=0.5), 0)
+
+
+def test_a_data_set_that_is_not_there_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
+    process = start(tmp_path / "nothing", tmp_path / "run")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 1
+    assert "cannot train on" in printed
+    assert "no folder here" in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize("words", [["--hub_token", "hf_secret"], ["--hub_token=hf_secret"]])
+def test_a_card_never_shows_the_token(words: list[str]) -> None:
+    command = shown_command(["train_accelerate.py", "--push_to_hub", *words], "hf_secret")
+    assert "hf_secret" not in command
+    assert command.startswith("accelerate launch train_accelerate.py --push_to_hub --hub_token")
 
 
 def test_flags_override_the_preset_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
