@@ -7,7 +7,8 @@ and Locally Consistent Image Completion", ACM Transactions on Graphics 36(4), 20
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -162,7 +163,8 @@ class HubModel(
             hf_hub_download(model_id, CONFIG_NAME, **{name: options[name] for name in where})
         elif not (Path(model_id) / CONFIG_NAME).is_file():
             raise FileNotFoundError(f"{model_id} has no {CONFIG_NAME}; give a folder that save_pretrained wrote")
-        return super()._from_pretrained(model_id=model_id, **options)
+        with redirect_stdout(StringIO()):  # the mixin prints a line for every local folder
+            return super()._from_pretrained(model_id=model_id, **options)
 
     def generate_model_card(self, *args: Any, **facts: Any) -> ModelCard:
         """The card from `model_card.md`; `facts` are its fields, and what is not given is left out."""
