@@ -288,7 +288,9 @@ class Progress:
                 rows = [row for row in self.history if name in row]
                 pane.plot([row["epoch"] for row in rows], [row[name] for row in rows], marker=".", label=name)
             pane.set(title=title, xlabel="epoch")
+            pane.xaxis.get_major_locator().set_params(integer=True)
             pane.legend()
+        panes[0].set_yscale("log")  # the adversarial error is a hundred times the other
         figure.savefig(folder / "errors.png", dpi=100)
         pyplot.close(figure)
 
