@@ -24,10 +24,11 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
+from inpaint_hub.averaging import interpolate, settle
 from inpaint_hub.data import TERMS, mean_color, split_images, training_batch
 from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
 from inpaint_hub.holes import as_hole
@@ -55,7 +56,7 @@ def main() -> None:
 
     # Data: decoded once, split by a hash of the pixels.
     images = load_images(args, recipe, accelerator)
-    epoch_images = len(images["train"])
+    epoch_images, hole_sides = len(images["train"]), (recipe.hole_min, recipe.hole_max)
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
 
@@ -99,8 +100,7 @@ def main() -> None:
     while progress.images_seen < total_images and not stop.requested:
         first = progress.images_seen + accelerator.process_index * batch_size
         batch = training_batch(
-            images["train"], first, batch_size,
-            seed=args.seed, hole_sides=(recipe.hole_min, recipe.hole_max), flip=recipe.flip,
+            images["train"], first, batch_size, seed=args.seed, hole_sides=hole_sides, flip=recipe.flip
         )  # fmt: skip
         for group in generator_optimizer.param_groups:
             group["lr"] = recipe.learning_rate_at(progress.images_seen, total_images)
@@ -120,10 +120,10 @@ def main() -> None:
             started = time.perf_counter()
             bar.set_postfix({name: f"{error.item():.4f}" for name, error in errors.items()})
         done = progress.images_seen >= total_images
-        if done or progress.images_seen // epoch_images > len(progress.history):
+        if done or progress.images_seen % epoch_images < recipe.train_batch_size:  # an epoch has just ended
             row = progress.finish_epoch(accelerator)
             if accelerator.is_main_process:
-                settle(averaged, images["train"], recipe, args.seed)
+                settle(averaged, images["train"], hole_sides, args.seed)
                 row |= validate(averaged, images["validation"][: args.num_validation_images], recipe, args.output_dir)
                 progress.write(args.output_dir)
                 bar.write(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
@@ -140,12 +140,10 @@ def main() -> None:
     if accelerator.is_main_process:
         if progress.before_adversarial:
             interpolate(averaged, progress.before_adversarial, recipe.interpolation)
-            settle(averaged, images["train"], recipe, args.seed)
+            settle(averaged, images["train"], hole_sides, args.seed)
         generator = averaged.half().float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
-        facts["figures"] = compare(
-            {"this model": generator}, images["test"], hole_sides=(recipe.hole_min, recipe.hole_max)
-        )
+        facts["figures"] = compare({"this model": generator}, images["test"], hole_sides)
         publish(generator, parts["discriminator"], facts, args.output_dir)
         print(f"the model is in {args.output_dir}: see README.md there")
         if args.push_to_hub:
@@ -333,32 +331,6 @@ def resume(state: dict[str, Any], parts: dict[str, Any], recipe: Recipe, seed: i
     progress = Progress()
     progress.load(state, parts["generator"].fill.device)
     return progress
-
-
-@torch.no_grad()
-def interpolate(generator: Generator, before: dict[str, Tensor], share: float) -> None:
-    """Make its weights `share` of what they are, and the rest of what they were `before` the adversarial phase.
-
-    Sharpness against error, chosen afterwards (network interpolation: Wang et al. 2018, ESRGAN, Section 3.4).
-    """
-    for name, weight in generator.named_parameters():
-        weight.copy_(torch.lerp(before[name].to(weight.device), weight, share))
-
-
-def settle(generator: Generator, images: Tensor, recipe: Recipe, seed: int) -> None:
-    """Measure the averaged generator's batch norm statistics anew, on 2,048 training images.
-
-    Those of the weights that it averages do not fit it: while the learning rate was high they cost 4 dB.
-    """
-    sides = (recipe.hole_min, recipe.hole_max)
-    batches = (
-        training_batch(images, first, 256, seed=seed, hole_sides=sides, flip=False) for first in range(0, 2048, 256)
-    )
-    device = generator.fill.device
-    update_bn(
-        (generator.masked(image.to(device), as_hole(boxes.to(device), recipe.resolution)) for image, boxes in batches),
-        generator,
-    )
 
 
 def validate(generator: Generator, images: Tensor, recipe: Recipe, folder: Path) -> dict[str, float]:

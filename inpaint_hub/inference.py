@@ -42,8 +42,8 @@ class Inpainter:
 
         `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.contract` says;
         white = hole. With nothing masked it is `image` itself. The work follows the hole, not the
-        photo: the network sees only the window that its fill depends on. Holes wider than those it was
-        trained on are filled at a reduced scale, and softly. `seed` is there for the methods that draw
+        photo: the network sees only the window that its fill depends on. Holes wider or longer than those it
+        was trained on are filled at a reduced scale, and softly. `seed` is there for the methods that draw
         at random; this network does not. Raises `ValueError` for a wrong input.
         """
         known, hole = contract.unpack(image, mask)

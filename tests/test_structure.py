@@ -13,7 +13,7 @@ LEVELS = [
     ["contract", "recipes", "card", "pretrained"],
     ["windows", "holes", "metrics", "networks", "checkpoint"],
     ["classical", "data", "updates"],
-    ["inference", "evaluation"],
+    ["inference", "evaluation", "averaging"],
     ["hub"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import signal
@@ -16,9 +15,9 @@ import pytest
 import torch
 from conftest import ROOT
 
-from inpaint_hub import Discriminator, Generator, Inpainter, checkpoint
+from inpaint_hub import Discriminator, Inpainter, checkpoint
 from inpaint_hub.recipes import PRESETS
-from train_accelerate import interpolate, parse_args, resume, shown_command
+from train_accelerate import parse_args, resume, shown_command
 
 STEPS = 20
 SETTINGS = [
@@ -103,14 +102,6 @@ def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
         assert all(torch.equal(value, other[part][name]) for name, value in one[part].items()), part
     assert one["history"] == other["history"]
     assert (run / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
-
-
-def test_interpolation_takes_its_share_of_the_weights_after_and_the_rest_of_those_before() -> None:
-    before, after = Generator(), Generator()
-    mixed = copy.deepcopy(after)
-    interpolate(mixed, dict(before.named_parameters()), 0.25)
-    for one, other, result in zip(before.parameters(), after.parameters(), mixed.parameters(), strict=True):
-        torch.testing.assert_close(result, 0.75 * one + 0.25 * other)
 
 
 def test_a_run_is_not_resumed_with_another_recipe() -> None:

@@ -1,0 +1,37 @@
+"""Averaged weights: mixed in their shares, with batch norm statistics that fit them."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from inpaint_hub import Generator
+from inpaint_hub.averaging import interpolate, settle
+from inpaint_hub.data import training_batch
+from inpaint_hub.holes import as_hole
+
+
+def test_interpolation_takes_its_share_of_the_weights_after_and_the_rest_of_those_before() -> None:
+    before, after = Generator(), Generator()
+    mixed = copy.deepcopy(after)
+    interpolate(mixed, dict(before.named_parameters()), 0.25)
+    for one, other, result in zip(before.parameters(), after.parameters(), mixed.parameters(), strict=True):
+        torch.testing.assert_close(result, 0.75 * one + 0.25 * other)
+
+
+def test_settling_gives_averaged_weights_the_statistics_of_what_they_see() -> None:
+    torch.manual_seed(0)
+    generator, images = Generator(), torch.randint(0, 256, (60, 3, 16, 16), dtype=torch.uint8)
+    for norm in generator.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_mean.fill_(9.0)  # of other weights
+    image, boxes = training_batch(images, 0, 256, seed=0, hole_sides=(4, 8), flip=False)
+    masked = generator.masked(image, as_hole(boxes, 16))
+    with torch.no_grad():
+        wanted = copy.deepcopy(generator).train()(masked)
+        before = (generator.eval()(masked) - wanted).abs().mean()
+        settle(generator, images, (4, 8), seed=0)
+        after = (generator.eval()(masked) - wanted).abs().mean()
+    assert after < 0.02 < before
