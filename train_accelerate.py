@@ -9,13 +9,19 @@ a model folder for the Hub in OUTPUT_DIR: model.safetensors, config.json and a c
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
+import itertools
 import json
+import math
+import os
 import platform
+import resource
 import shlex
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +35,10 @@ from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import interpolate, settle
-from inpaint_hub.data import TERMS, mean_color, split_images, training_batch
+from inpaint_hub.data import TERMS, Batch, Images, mean_color, split_images, training_batch
 from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
 from inpaint_hub.holes import as_hole
+from inpaint_hub.muon import Muon
 from inpaint_hub.networks import Discriminator, Generator, frozen
 from inpaint_hub.recipes import PRESETS, Recipe
 from inpaint_hub.updates import COMPLETED, REAL, composite, reconstruction_error, score_error, views
@@ -45,6 +52,8 @@ def main() -> None:
         log_with=args.report_to,
         project_dir=args.logging_dir or args.output_dir / "logs",
     )
+    if warning := launch_warning(accelerator):
+        accelerator.print(warning)
     batch_size, leftover = divmod(recipe.train_batch_size, accelerator.num_processes)
     if leftover:
         sys.exit(
@@ -56,14 +65,13 @@ def main() -> None:
 
     # Data: decoded once, split by a hash of the pixels.
     images = load_images(args, recipe, accelerator)
-    epoch_images, hole_sides = len(images["train"]), (recipe.hole_min, recipe.hole_max)
+    epoch_images, hole_sides = len(images.train), (recipe.hole_min, recipe.hole_max)
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
 
     # Networks and optimisers.
-    generator = Generator(mean_color(images["train"]), largest_hole=recipe.hole_max)
-    generator.silence_unseen_taps(recipe.resolution)
-    discriminator = Discriminator(min(recipe.resolution, 256))
+    generator, discriminator = networks(recipe, mean_color(images.train))
+    threads = choose_threads(generator, recipe, accelerator)
     average = AveragedModel(
         generator.to(accelerator.device),
         multi_avg_fn=get_ema_multi_avg_fn(0.5 ** (recipe.train_batch_size / recipe.ema_half_life)),
@@ -71,22 +79,48 @@ def main() -> None:
     averaged: Any = average.module  # a generator too
     generator.to(memory_format=torch.channels_last)
     discriminator.to(memory_format=torch.channels_last)
-    generator_optimizer, discriminator_optimizer = optimizers(recipe, generator, discriminator)
-    generator, discriminator, generator_optimizer, discriminator_optimizer = accelerator.prepare(
-        generator, discriminator, generator_optimizer, discriminator_optimizer
+    generator, discriminator = accelerator.prepare(generator, discriminator)
+    generator_optimizers, discriminator_optimizers = (
+        [accelerator.prepare(optimizer) for optimizer in optimizers]
+        for optimizers in (
+            optimizers_of_generator(recipe, accelerator.unwrap_model(generator)),
+            optimizers_of_discriminator(recipe, accelerator.unwrap_model(discriminator)),
+        )
     )
     parts = {
         "generator": accelerator.unwrap_model(generator),
         "discriminator": accelerator.unwrap_model(discriminator),
         "average": average,
-        "generator_optimizer": generator_optimizer,
-        "discriminator_optimizer": discriminator_optimizer,
     }
+    for name, optimizers in (("generator", generator_optimizers), ("discriminator", discriminator_optimizers)):
+        parts |= {f"{name}_optimizer_{number}": optimizer for number, optimizer in enumerate(optimizers)}
+
+    def batch_from(first: int, count: int, flip: bool = recipe.flip) -> Batch:
+        return training_batch(
+            images.train, first, count, seed=args.seed, resolution=recipe.resolution,
+            hole_sides=hole_sides, crop_min=recipe.crop_min, flip=flip,
+        )  # fmt: skip
+
+    def run_updates(updates: tuple[str, ...], batch: Batch) -> dict[str, Tensor]:
+        return iterate(
+            updates, recipe, accelerator,
+            generator, discriminator, generator_optimizers, discriminator_optimizers,
+            batch.images.to(accelerator.device), batch.boxes.to(accelerator.device),
+        )  # fmt: skip
+
+    def settled() -> Generator:
+        settle(averaged, (batch_from(n, 256, flip=False) for n in range(0, 2048, 256)))
+        return averaged
+
+    if args.dry_run:
+        accelerator.print(estimate(recipe, parts, total_images, run_updates, batch_from(0, batch_size)))
+        return
 
     # Resume.
     progress = Progress()
     if state := checkpoint.load(args.output_dir, args.resume_from_checkpoint):
         progress = resume(state, parts, recipe, args.seed)
+        torch.set_num_threads(threads := state["threads"])  # sums in another order are other sums
         accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
     accelerator.init_trackers("inpaint-hub", config=recipe.to_dict())
     stop = StopRequest()
@@ -99,19 +133,12 @@ def main() -> None:
     started = time.perf_counter()
     while progress.images_seen < total_images and not stop.requested:
         first = progress.images_seen + accelerator.process_index * batch_size
-        batch = training_batch(
-            images["train"], first, batch_size, seed=args.seed, hole_sides=hole_sides, flip=recipe.flip
-        )  # fmt: skip
-        for group in generator_optimizer.param_groups:
+        for group in (group for optimizer in generator_optimizers for group in optimizer.param_groups):
             group["lr"] = recipe.learning_rate_at(progress.images_seen, total_images)
         updates = recipe.updates_at(progress.images_seen / total_images)
         if recipe.interpolation < 1 and progress.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
             progress.before_adversarial = {name: weight.clone() for name, weight in averaged.named_parameters()}
-        errors = iterate(
-            updates, recipe, accelerator,
-            generator, discriminator, generator_optimizer, discriminator_optimizer,
-            batch.images.to(accelerator.device), batch.boxes.to(accelerator.device),
-        )  # fmt: skip
+        errors = run_updates(updates, batch_from(first, batch_size))
         average.update_parameters(parts["generator"])
         progress.add(errors, recipe.train_batch_size)
         bar.update(recipe.train_batch_size)
@@ -119,17 +146,18 @@ def main() -> None:
             progress.seconds += time.perf_counter() - started
             started = time.perf_counter()
             bar.set_postfix({name: f"{error.item():.4f}" for name, error in errors.items()})
+            progress.check()
         done = progress.images_seen >= total_images
         if done or progress.images_seen % epoch_images < recipe.train_batch_size:  # an epoch has just ended
             row = progress.finish_epoch(accelerator)
             if accelerator.is_main_process:
-                settle(averaged, images["train"], hole_sides, args.seed)
-                row |= validate(averaged, images["validation"][: args.num_validation_images], recipe, args.output_dir)
+                row |= validate(settled(), images.validation[: args.num_validation_images], recipe, args.output_dir)
                 progress.write(args.output_dir)
                 bar.write(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
             accelerator.log(row, step=progress.images_seen)
         if accelerator.is_main_process and (done or stop.requested or progress.step % args.checkpointing_steps == 0):
-            state = progress.state() | {"recipe": recipe.to_dict(), "seed": args.seed}
+            progress.check()
+            state = progress.state() | {"threads": threads, "recipe": recipe.to_dict(), "seed": args.seed}
             state |= {name: part.state_dict() for name, part in parts.items()}
             checkpoint.save(args.output_dir, progress.step, state, keep=args.checkpoints_total_limit)
     bar.close()
@@ -140,10 +168,10 @@ def main() -> None:
     if accelerator.is_main_process:
         if progress.before_adversarial:
             interpolate(averaged, progress.before_adversarial, recipe.interpolation)
-            settle(averaged, images["train"], hole_sides, args.seed)
+            settled()
         generator = averaged.half().float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
-        facts["figures"] = compare({"this model": generator}, images["test"], hole_sides)
+        facts["figures"] = compare({"this model": generator}, images.test, hole_sides)
         publish(generator, parts["discriminator"], facts, args.output_dir)
         print(f"the model is in {args.output_dir}: see README.md there")
         if args.push_to_hub:
@@ -151,15 +179,113 @@ def main() -> None:
     accelerator.end_training()
 
 
-def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) -> dict[str, Tensor]:
+def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) -> Images:
     """The three splits; a data set that cannot be had ends the run with a sentence."""
     try:
         with accelerator.main_process_first():  # the others find what it has downloaded
             return split_images(
-                str(recipe.dataset_name), recipe.resolution, args.seed, args.image_column, accelerator.is_main_process
-            )
+                str(recipe.dataset_name), recipe.resolution, args.seed, args.image_column,
+                accelerator.is_main_process, recipe.crop_min,
+            )  # fmt: skip
     except (ValueError, OSError) as error:
         sys.exit(f"cannot train on {recipe.dataset_name}: {error}")
+
+
+def networks(recipe: Recipe, fill_color: tuple[float, float, float]) -> tuple[Generator, Discriminator]:
+    """Both networks at the start of a run: random, or with the weights of `init_from`, if it has both."""
+    generator = Generator(fill_color, largest_hole=recipe.hole_max)
+    discriminator = Discriminator(min(recipe.resolution, 256))
+    if recipe.init_from is None:
+        generator.silence_unseen_taps(recipe.resolution)
+    else:
+        try:
+            folder = hub.folder_of(recipe.init_from)
+            generator.load_state_dict(Generator.from_pretrained(folder).state_dict())
+            if (folder / "discriminator").is_dir():
+                found = Discriminator.from_pretrained(folder / "discriminator")
+                if found.image_size == discriminator.image_size:
+                    discriminator.load_state_dict(found.state_dict())
+        except (ValueError, OSError, RuntimeError) as error:
+            sys.exit(f"cannot start from {recipe.init_from}: {error}")
+    return generator.to(memory_format=torch.channels_last), discriminator.to(memory_format=torch.channels_last)
+
+
+def launch_warning(accelerator: Accelerator) -> str | None:
+    """What to know of this launch before hours go into it: processes that are not there, a precision that crawls."""
+    if accelerator.num_processes == 1 and "MASTER_ADDR" in os.environ and "WORLD_SIZE" not in os.environ:
+        return (
+            "this launch started ONE process (accelerate does so on CPUs, whatever --num_processes says); for more:"
+            " ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 train_accelerate.py ..."
+        )
+    if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
+        small, wide = (torch.ones(256, 256, dtype=dtype) for dtype in (torch.bfloat16, torch.float32))
+        slower = seconds(lambda: small @ small) / seconds(lambda: wide @ wide)
+        if slower > 1.5:
+            return f"bf16 is {slower:.0f} times slower than fp32 on this processor; use --mixed_precision no"
+    return None
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The shortest of three runs, after one to warm up."""
+    times = []
+    for _ in range(4):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times[1:])
+
+
+def choose_threads(generator: Generator, recipe: Recipe, accelerator: Accelerator) -> int:
+    """The number of CPU threads, now set: OMP_NUM_THREADS, or the fastest in a short timing of the generator.
+
+    On a crowded machine, all cores can be ten times slower than one: threads wait for each other.
+    """
+    most = torch.get_num_threads()
+    if accelerator.device.type != "cpu" or accelerator.num_processes > 1 or "OMP_NUM_THREADS" in os.environ:
+        return most
+    trial, times = copy.deepcopy(generator), {}
+    batch = torch.rand(4, 4, recipe.resolution, recipe.resolution).to(memory_format=torch.channels_last)
+
+    def step() -> None:
+        with accelerator.autocast():
+            trial(batch).mean().backward()
+
+    for threads in sorted({1, most // 2, most} - {0}, reverse=True):
+        torch.set_num_threads(threads)
+        times[threads] = seconds(step)
+    # All of them, unless fewer are clearly faster: the choice is part of what makes two runs equal.
+    best = min(times, key=lambda threads: times[threads])
+    chosen = best if times[best] < 0.8 * times[most] else most
+    torch.set_num_threads(chosen)
+    accelerator.print(f"{chosen} of {most} threads, by a short timing; OMP_NUM_THREADS sets another number")
+    return chosen
+
+
+def estimate(
+    recipe: Recipe,
+    parts: dict[str, Any],
+    total_images: int,
+    run_updates: Callable[[tuple[str, ...], Batch], dict[str, Tensor]],
+    batch: Batch,
+) -> str:
+    """The recipe, the parameters, and the time and memory of a run, from a few iterations on throwaway networks."""
+    edges = sorted({0.0, recipe.discriminator_from, recipe.adversarial_from, 1.0})
+    lines = [f"  {name} {value}" for name, value in recipe.to_dict().items()]
+    total = 0.0
+    for start, end in itertools.pairwise(edges):
+        updates = recipe.updates_at(start)
+        each = seconds(lambda updates=updates: run_updates(updates, batch))  # type: ignore[misc]
+        hours = each * (end - start) * total_images / recipe.train_batch_size / 3600
+        total += hours
+        lines.append(f"{start:.0%} to {end:.0%}: {', '.join(updates)}; {1000 * each:.0f} ms, {hours:.2f} h in all")
+    for name in ("generator", "discriminator"):
+        lines.append(f"{name}: {sum(weight.numel() for weight in parts[name].parameters()) / 1e6:.2f} M parameters")
+    if batch.images.device.type == "cpu" and not torch.cuda.is_available():
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    else:
+        memory = torch.cuda.max_memory_allocated() / 2**30
+    lines.append(f"{total_images:,} images, about {total:.2f} h on this machine, validation aside; {memory:.1f} GiB")
+    return "\n".join(["recipe:", *lines, "nothing was trained"])
 
 
 def iterate(
@@ -168,8 +294,8 @@ def iterate(
     accelerator: Accelerator,
     generator: torch.nn.Module,
     discriminator: torch.nn.Module,
-    generator_optimizer: torch.optim.Optimizer,
-    discriminator_optimizer: torch.optim.Optimizer,
+    generator_optimizers: list[torch.optim.Optimizer],
+    discriminator_optimizers: list[torch.optim.Optimizer],
     image: Tensor,
     boxes: Tensor,
 ) -> dict[str, Tensor]:
@@ -185,10 +311,11 @@ def iterate(
     masked, size = painter.masked(image, hole), judge.image_size
     errors: dict[str, Tensor] = {}
 
-    def update(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    def update(loss: Tensor, optimizers: list[torch.optim.Optimizer]) -> None:
         accelerator.backward(loss)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
 
     def reconstruction() -> Tensor:
         return reconstruction_error(prediction, image, hole, recipe.reconstruct_over)
@@ -201,14 +328,14 @@ def iterate(
         with frozen(painter), torch.no_grad():
             prediction = painter(masked)
     if "reconstruct" in updates:
-        update(errors["reconstruct"], generator_optimizer)
+        update(errors["reconstruct"], generator_optimizers)
     if "real" in updates:
         errors["real"] = score_error(discriminator(*views(image, boxes, size)), REAL, recipe.adversarial_loss)
-        update(errors["real"], discriminator_optimizer)
+        update(errors["real"], discriminator_optimizers)
     if "fake" in updates:
         completed = composite(image, prediction.detach(), hole)
         errors["fake"] = score_error(discriminator(*views(completed, boxes, size)), COMPLETED, recipe.adversarial_loss)
-        update(errors["fake"], discriminator_optimizer)
+        update(errors["fake"], discriminator_optimizers)
     if "adversarial" in updates:
         prediction = generator(masked)  # anew: the first update moved the weights
     if "adversarial" in updates or "joint" in updates:
@@ -216,28 +343,28 @@ def iterate(
             score = judge(*views(composite(image, prediction, hole), boxes, size))
             errors["adversarial"] = score_error(score, REAL, recipe.adversarial_loss)
             loss = recipe.adversarial_weight * errors["adversarial"]
-            update(loss + errors["reconstruct"] if "joint" in updates else loss, generator_optimizer)
+            update(loss + errors["reconstruct"] if "joint" in updates else loss, generator_optimizers)
     return {name: error.detach() for name, error in errors.items()}
 
 
-def optimizers(
-    recipe: Recipe, generator: Generator, discriminator: Discriminator
-) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
-    """The generator's optimiser and the discriminator's."""
+def optimizers_of_generator(recipe: Recipe, generator: Generator) -> list[torch.optim.Optimizer]:
+    """Adam, or Muon for the hidden convolutions and Adam for the rest, as Muon's author advises."""
     betas = (recipe.adam_beta1, recipe.adam_beta2)
-    of_discriminator = torch.optim.Adam(
-        discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True
-    )
     if recipe.optimizer == "adam":
-        return torch.optim.Adam(generator.parameters(), recipe.learning_rate, betas, fused=True), of_discriminator
-    from timm.optim import Muon
-
-    # The last layer and the biases are Adam's, as Muon's author advises for outputs and vectors.
-    groups = [
-        {"params": generator.layers[:-1].parameters()},
-        {"params": generator.layers[-1].parameters(), "use_fallback": True},
+        return [torch.optim.Adam(generator.parameters(), recipe.learning_rate, betas, fused=True)]
+    last = generator.layers[-1].weight
+    hidden = [weight for weight in generator.parameters() if weight.ndim == 4 and weight is not last]
+    rest = [weight for weight in generator.parameters() if weight.ndim != 4 or weight is last]
+    return [
+        Muon(hidden, lr=recipe.learning_rate),
+        torch.optim.Adam(rest, recipe.learning_rate, (0.9, recipe.adam_beta2), fused=True),
     ]
-    return Muon(groups, lr=recipe.learning_rate, nesterov=True, betas=(0.9, recipe.adam_beta2)), of_discriminator
+
+
+def optimizers_of_discriminator(recipe: Recipe, discriminator: Discriminator) -> list[torch.optim.Optimizer]:
+    """Adam."""
+    betas = (recipe.adam_beta1, recipe.adam_beta2)
+    return [torch.optim.Adam(discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True)]
 
 
 class Progress:
@@ -258,6 +385,15 @@ class Progress:
         for name, error in errors.items():
             self.sums[name] = self.sums[name] + error if name in self.sums else error
             self.counts[name] = self.counts.get(name, 0) + 1
+
+    def check(self) -> None:
+        """End the run where an error is no number any more; the last checkpoint is from before."""
+        for name, total in self.sums.items():
+            if not math.isfinite(total.item()):
+                sys.exit(
+                    f"the {name} error is {total.item()} at {self.images_seen:,} images; the last checkpoint is good:"
+                    " go on from it, in another folder, with a lower --learning_rate or without --mixed_precision"
+                )
 
     def finish_epoch(self, accelerator: Accelerator) -> dict[str, float]:
         """The new row of the history: the mean errors since the last one, over all processes."""
@@ -389,6 +525,7 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     parser.add_argument("--train_data_dir", help="a local folder of images or Parquet files, instead of --dataset_name")
     parser.add_argument("--image_column", help="the data set's image column; found by itself if it is the only one")
     parser.add_argument("--data_terms", help="for the card: what the images are, and under which terms")
+    parser.add_argument("--dry_run", action="store_true", help="print the recipe, time and memory, and train nothing")
     parser.add_argument("--max_train_steps", type=int, help="iterations in all; overrides --num_train_epochs")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the order, the holes and the first weights")
     parser.add_argument("--mixed_precision", choices=("no", "fp16", "bf16"), help="default: accelerate's configuration")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, snapshot_download
+
+from .pretrained import locate
 
 # Not the samples: they show pictures of the data set, which may be nobody else's business.
 PUBLISHED = ["config.json", "model.safetensors", "README.md", "discriminator/*"]
@@ -31,3 +33,12 @@ def publish(folder: str | Path, repo_id: str, *, token: str | None = None, priva
     api = HfApi(token=token)
     repo = api.create_repo(repo_id, private=private, exist_ok=True)
     return str(api.upload_folder(repo_id=repo.repo_id, folder_path=folder, allow_patterns=PUBLISHED))
+
+
+def folder_of(name: str) -> Path:
+    """The model folder of a shipped name or a local folder; of "owner/model" on the Hub, a copy in the cache.
+
+    Raises `ValueError` for a name that can be none of the three, and the client's `OSError`s.
+    """
+    place = locate(name)
+    return Path(place if Path(place).is_dir() else snapshot_download(place, allow_patterns=PUBLISHED))

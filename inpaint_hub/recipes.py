@@ -19,13 +19,15 @@ class Recipe:
     """How a generator is trained. Checked when made: a `ValueError` names the field that cannot be."""
 
     dataset_name: str | None = _setting(None, "data set on the Hub, or a local folder")
+    init_from: str | None = _setting(None, "weights to start from: a shipped name, a folder, or owner/model")
     resolution: int = _setting(32, "side of the square training images, px")
     train_batch_size: int = _setting(64, "images per update, over all processes")
     num_train_epochs: int = _setting(10, "passes over the training split")
     hole_min: int = _setting(8, "shortest side of a hole, px")
     hole_max: int = _setting(16, "longest side of a hole, px")
+    crop_min: float = _setting(1.0, "smallest random crop, as a fraction of the short side; 1 is the centre square")
     flip: bool = _setting(True, "mirror half of the images left to right")
-    optimizer: str = _setting("adam", "the generator's: adam, or muon (timm's)")
+    optimizer: str = _setting("adam", "the generator's: adam, or muon")
     learning_rate: float = _setting(1e-3, "of the generator")
     discriminator_learning_rate: float = _setting(1e-4, "of the discriminator, always Adam")
     adam_beta1: float = _setting(0.9, "of both networks' Adam")
@@ -48,6 +50,7 @@ class Recipe:
             "num_train_epochs": self.num_train_epochs >= 1,
             "hole_min": 1 <= self.hole_min <= self.hole_max,
             "hole_max": self.hole_max < self.resolution,  # a hole is never the whole image
+            "crop_min": 0 < self.crop_min <= 1,
             "optimizer": self.optimizer in ("adam", "muon"),
             "learning_rate": self.learning_rate > 0,
             "discriminator_learning_rate": self.discriminator_learning_rate > 0,
@@ -100,6 +103,25 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
+SMALL_PHOTOS: dict[str, Any] = {
+    "init_from": "cifar10",
+    "train_batch_size": 16,
+    "hole_min": 16,
+    "hole_max": 36,
+    "optimizer": "muon",
+    "learning_rate": 7e-4,
+    "lr_warmup_images": 1_600,
+    "lr_decay_from": 0.5,
+    "adam_beta1": 0.5,
+    "adversarial_loss": "cross-entropy",
+    "adversarial_weight": 0.004,
+    "joint": True,
+    "discriminator_from": 0.72,
+    "adversarial_from": 0.75,
+    "interpolation": 0.4,
+    "ema_half_life": 2_000,
+}
+
 PRESETS: dict[str, Recipe] = {
     # S. Nalla, "Image Inpainting using GANs", Section IV: CIFAR-10, four updates an iteration, all of
     # them MSE, from the first image on. It gives no optimiser settings: these are Adam's usual ones.
@@ -129,4 +151,22 @@ PRESETS: dict[str, Recipe] = {
         adversarial_from=0.82,
         interpolation=0.4,  # the sharpest that stays 1 dB above biharmonic filling; 1.0 is sharper, and 1 dB lower
     ),
+    # Iizuka et al. 2017, Section 4: crops of photos, three phases of 90,000, 10,000 and 400,000
+    # iterations; Adadelta, whose rate has no scale to be set, is Adam here.
+    "glcic": Recipe(
+        resolution=256,
+        crop_min=256 / 384,
+        train_batch_size=96,
+        hole_min=96,
+        hole_max=128,
+        learning_rate=2e-4,
+        adversarial_loss="cross-entropy",
+        adversarial_weight=4e-4,
+        joint=True,
+        discriminator_from=0.18,
+        adversarial_from=0.20,
+    ),
+    # The shipped checkpoints at 64 px: from the weights of the one before, in an afternoon of one core.
+    "scenes": Recipe(resolution=64, crop_min=0.42, num_train_epochs=11, **SMALL_PHOTOS),
+    "faces": Recipe(resolution=64, num_train_epochs=12, **SMALL_PHOTOS),
 }

@@ -27,11 +27,12 @@ def test_settling_gives_averaged_weights_the_statistics_of_what_they_see() -> No
     for norm in generator.modules():
         if isinstance(norm, nn.BatchNorm2d):
             norm.running_mean.fill_(9.0)  # of other weights
-    image, boxes = training_batch(images, 0, 256, seed=0, hole_sides=(4, 8), flip=False)
+    batch = training_batch(images, 0, 256, seed=0, resolution=16, hole_sides=(4, 8))
+    image, boxes = batch
     masked = generator.masked(image, as_hole(boxes, 16))
     with torch.no_grad():
         wanted = copy.deepcopy(generator).train()(masked)
         before = (generator.eval()(masked) - wanted).abs().mean()
-        settle(generator, images, (4, 8), seed=0)
+        settle(generator, [batch])
         after = (generator.eval()(masked) - wanted).abs().mean()
     assert after < 0.02 < before

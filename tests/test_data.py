@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,32 +15,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint_hub.data import mean_color, split_images, training_batch
+from inpaint_hub.data import crop, mean_color, split_images, training_batch
+from inpaint_hub.holes import uniforms
 
 # datasets leaves a file handle to the garbage collector here and there
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-def load(folder: Path, **options: object) -> dict[str, torch.Tensor]:
-    return split_images(str(folder), 32, seed=0, progress=False, **options)  # type: ignore[arg-type]
+def load(folder: Path, **options: object) -> dict[str, Sequence[torch.Tensor]]:
+    return split_images(str(folder), 32, seed=0, progress=False, **options)._asdict()  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def splits(pictures: Path) -> dict[str, torch.Tensor]:
+def splits(pictures: Path) -> dict[str, Sequence[torch.Tensor]]:
     return load(pictures)
 
 
-def test_the_split_is_about_90_5_5_and_loses_nothing(splits: dict[str, torch.Tensor]) -> None:
+def test_the_split_is_about_90_5_5_and_loses_nothing(splits: dict[str, Sequence[torch.Tensor]]) -> None:
     counts = {name: len(images) for name, images in splits.items()}
     assert sum(counts.values()) == 240
     assert 200 < counts["train"] < 230
     assert min(counts.values()) >= 3
-    assert splits["train"].shape[1:] == (3, 32, 32)
-    assert splits["train"].dtype == torch.uint8
+    assert splits["train"][0].shape == (3, 32, 32)
+    assert splits["train"][0].dtype == torch.uint8
 
 
 def test_the_split_does_not_depend_on_order_names_or_container(
-    pictures: Path, splits: dict[str, torch.Tensor], tmp_path: Path
+    pictures: Path, splits: dict[str, Sequence[torch.Tensor]], tmp_path: Path
 ) -> None:
     names = sorted(path.name for path in pictures.glob("*.png"))
     for kind in ("folder", "parquet", "saved"):
@@ -68,7 +70,7 @@ def test_a_duplicate_never_straddles_two_splits(pictures: Path, tmp_path: Path) 
 def test_an_image_that_cannot_be_decoded_is_left_out_with_a_warning(pictures: Path, tmp_path: Path) -> None:
     shutil.copytree(pictures, tmp_path / "some")
     (tmp_path / "some" / "000.png").write_bytes((pictures / "000.png").read_bytes()[:60])
-    with pytest.warns(UserWarning, match="1 images of .* cannot be decoded .* row 0"):
+    with pytest.warns(UserWarning, match="1 images of .* cannot be decoded .* rows 0"):
         assert sum(map(len, load(tmp_path / "some").values())) == 239
 
 
@@ -96,13 +98,15 @@ def test_too_few_images_are_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-@given(first=st.integers(0, 400), cut=st.integers(1, 29))
+@given(first=st.integers(0, 400), cut=st.integers(1, 29), crop_min=st.sampled_from([1.0, 0.5]))
 @settings(max_examples=25)
-def test_a_batch_does_not_depend_on_where_it_is_cut(first: int, cut: int) -> None:
+def test_a_batch_does_not_depend_on_where_it_is_cut(first: int, cut: int, crop_min: float) -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (50, 3, 16, 16), dtype=np.uint8))
 
     def batch(start: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return training_batch(images, start, count, seed=3, hole_sides=(4, 8), flip=True)
+        return training_batch(
+            images, start, count, seed=3, resolution=16, hole_sides=(4, 8), crop_min=crop_min, flip=True
+        )
 
     whole, parts = batch(first, 30), [batch(first, cut), batch(first + cut, 30 - cut)]
     assert torch.equal(whole[0], torch.cat([part[0] for part in parts]))
@@ -113,7 +117,7 @@ def test_an_epoch_shows_every_image_once_and_mirrors_half_of_them() -> None:
     images = torch.zeros(400, 3, 16, 16, dtype=torch.uint8)
     images[:, 0] = torch.arange(400)[:, None, None] // 2  # its number, in two halves
     images[:, 1, :, :8] = 255  # the left half
-    batch, _ = training_batch(images, 400, 400, seed=0, hole_sides=(4, 8), flip=True)
+    batch, _ = training_batch(images, 400, 400, seed=0, resolution=16, hole_sides=(4, 8), flip=True)
     assert torch.equal((batch[:, 0, 0, 0] * 255).round().sort().values, images[:, 0, 0, 0].float())
     assert 150 < int((batch[:, 1, 0, 0] == 0).sum()) < 250
 
@@ -121,3 +125,38 @@ def test_an_epoch_shows_every_image_once_and_mirrors_half_of_them() -> None:
 def test_the_mean_color_is_that_of_the_images() -> None:
     images = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, 1, 1).expand(7, 3, 16, 16)
     assert mean_color(images) == (0.0, 0.2, 1.0)
+
+
+def test_validation_images_of_the_source_are_never_trained_on(pictures: Path, tmp_path: Path) -> None:
+    names = sorted(pictures.glob("*.png"))
+    for split, chosen in (("train", names[:180]), ("validation", names[180:])):
+        (tmp_path / split).mkdir()
+        for path in chosen:
+            shutil.copy(path, tmp_path / split)
+    splits = load(tmp_path)
+    counts = {name: len(images) for name, images in splits.items()}
+    assert counts["train"] == 180
+    assert counts["validation"] + counts["test"] == 60
+    assert min(counts.values()) > 15
+
+
+def test_images_to_be_cropped_keep_their_shape_at_the_size_that_the_smallest_crop_needs(pictures: Path) -> None:
+    images = split_images(str(pictures), 16, seed=0, progress=False, crop_min=0.5)
+    assert {tuple(image.shape) for image in images.train} == {(3, 32, 32), (3, 32, 43), (3, 46, 32)}
+    assert images.validation.shape[1:] == (3, 16, 16)
+
+
+def test_crops_have_every_size_down_to_the_smallest_and_reach_every_edge() -> None:
+    ramp = torch.arange(240, dtype=torch.uint8).view(1, 1, 240).expand(3, 200, 240)  # every column its own value
+    crops = torch.cat([crop(ramp, draw, 0.25, 40) for draw in uniforms(0, 0, 400)[:, 5:8]])
+    left, right = crops[:, 0, 20, 0] * 255, crops[:, 0, 20, -1] * 255
+    widths = (right - left) * 40 / 39
+    assert 48 < widths.min() < 53
+    assert 190 < widths.max() < 203
+    assert left.min() < 3
+    assert right.max() > 235
+
+
+def test_the_mean_color_counts_every_pixel_of_images_of_any_shape_once() -> None:
+    black, white = torch.zeros(3, 10, 30, dtype=torch.uint8), torch.full((3, 10, 10), 255, dtype=torch.uint8)
+    assert mean_color([black, white]) == (0.25, 0.25, 0.25)

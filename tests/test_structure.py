@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "card", "pretrained"],
+    ["contract", "recipes", "card", "pretrained", "muon"],
     ["windows", "holes", "metrics", "networks", "checkpoint"],
     ["classical", "data", "updates"],
     ["inference", "evaluation", "averaging"],
@@ -62,7 +62,7 @@ def test_importing_the_package_loads_nothing_and_inference_needs_no_training_lib
     code = (
         "import sys, inpaint_hub; assert 'torch' not in sys.modules, 'torch';"
         "from inpaint_hub import Inpainter, Generator, Discriminator;"
-        "heavy = {'accelerate', 'datasets', 'gradio', 'skimage', 'cv2', 'timm', 'matplotlib', 'torchvision'};"
+        "heavy = {'accelerate', 'datasets', 'gradio', 'skimage', 'cv2', 'matplotlib', 'torchvision'};"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
