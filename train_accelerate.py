@@ -171,6 +171,7 @@ def main() -> None:
             settled()
         generator = averaged.half().float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
+        facts["counts"] = {split: len(members) for split, members in images._asdict().items()}
         facts["figures"] = compare({"this model": generator}, images.test, hole_sides)
         publish(generator, parts["discriminator"], facts, args.output_dir)
         print(f"the model is in {args.output_dir}: see README.md there")
