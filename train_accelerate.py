@@ -81,19 +81,16 @@ def main() -> None:
     discriminator.to(memory_format=torch.channels_last)
     generator, discriminator = accelerator.prepare(generator, discriminator)
     generator_optimizers, discriminator_optimizers = (
-        [accelerator.prepare(optimizer) for optimizer in optimizers]
-        for optimizers in (
-            optimizers_of_generator(recipe, accelerator.unwrap_model(generator)),
-            optimizers_of_discriminator(recipe, accelerator.unwrap_model(discriminator)),
-        )
+        [accelerator.prepare(optimizer) for optimizer in some]
+        for some in optimizers(recipe, accelerator.unwrap_model(generator), accelerator.unwrap_model(discriminator))
     )
     parts = {
         "generator": accelerator.unwrap_model(generator),
         "discriminator": accelerator.unwrap_model(discriminator),
         "average": average,
     }
-    for name, optimizers in (("generator", generator_optimizers), ("discriminator", discriminator_optimizers)):
-        parts |= {f"{name}_optimizer_{number}": optimizer for number, optimizer in enumerate(optimizers)}
+    for name, some in (("generator", generator_optimizers), ("discriminator", discriminator_optimizers)):
+        parts |= {f"{name}_optimizer_{number}": optimizer for number, optimizer in enumerate(some)}
 
     def batch_from(first: int, count: int, flip: bool = recipe.flip) -> Batch:
         return training_batch(
@@ -348,24 +345,22 @@ def iterate(
     return {name: error.detach() for name, error in errors.items()}
 
 
-def optimizers_of_generator(recipe: Recipe, generator: Generator) -> list[torch.optim.Optimizer]:
-    """Adam, or Muon for the hidden convolutions and Adam for the rest, as Muon's author advises."""
+def optimizers(
+    recipe: Recipe, generator: Generator, discriminator: Discriminator
+) -> tuple[list[torch.optim.Optimizer], list[torch.optim.Optimizer]]:
+    """The generator's and the discriminator's: Adam; for the generator's hidden convolutions Muon, if so said."""
     betas = (recipe.adam_beta1, recipe.adam_beta2)
+    of_discriminator = torch.optim.Adam(
+        discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True
+    )
     if recipe.optimizer == "adam":
-        return [torch.optim.Adam(generator.parameters(), recipe.learning_rate, betas, fused=True)]
+        return [torch.optim.Adam(generator.parameters(), recipe.learning_rate, betas, fused=True)], [of_discriminator]
+    # The last layer and the vectors are Adam's, as Muon's author advises.
     last = generator.layers[-1].weight
     hidden = [weight for weight in generator.parameters() if weight.ndim == 4 and weight is not last]
     rest = [weight for weight in generator.parameters() if weight.ndim != 4 or weight is last]
-    return [
-        Muon(hidden, lr=recipe.learning_rate),
-        torch.optim.Adam(rest, recipe.learning_rate, (0.9, recipe.adam_beta2), fused=True),
-    ]
-
-
-def optimizers_of_discriminator(recipe: Recipe, discriminator: Discriminator) -> list[torch.optim.Optimizer]:
-    """Adam."""
-    betas = (recipe.adam_beta1, recipe.adam_beta2)
-    return [torch.optim.Adam(discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True)]
+    of_rest = torch.optim.Adam(rest, recipe.learning_rate, (0.9, recipe.adam_beta2), fused=True)
+    return [Muon(hidden, lr=recipe.learning_rate), of_rest], [of_discriminator]
 
 
 class Progress:

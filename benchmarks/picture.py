@@ -30,7 +30,7 @@ PICKED = (
     ("spiral-stairs-person.jpg", (250, 40, 340), (12, 12, 24, 22)),
     ("spiral-stairs-person.jpg", (20, 60, 300), (8, 18, 20, 30)),
 )
-# photo, the detail's left, top and side in px of the photo (the face as large as in the training images); holes come from the evaluation's draw
+# photo, the detail's left, top and side in px of the photo; the face is as large as in training
 SCENES = (
     ("cat.jpg", (60, 0, 300)),
     ("desk-plant.jpg", (300, 60, 400)),

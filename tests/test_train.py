@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from conftest import ROOT
 
 from inpaint_hub import Discriminator, Inpainter, checkpoint
 from inpaint_hub.recipes import PRESETS
-from train_accelerate import parse_args, resume, shown_command
+from train_accelerate import launch_warning, networks, parse_args, resume, shown_command
 
 STEPS = 20
 SETTINGS = [
@@ -139,3 +140,63 @@ def test_a_recipe_that_cannot_be_is_refused_before_anything_starts(
     with pytest.raises(SystemExit):
         parse_args()
     assert "hole_max=32" in capsys.readouterr().err
+
+
+def test_a_dry_run_prints_recipe_parameters_time_and_memory_and_leaves_nothing(pictures: Path, tmp_path: Path) -> None:
+    process = start(pictures, tmp_path / "run", "--dry_run", "--discriminator_from", "0.5", "--adversarial_from", "0.5")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    for said in (
+        "  hole_max 8",
+        "0% to 50%: reconstruct;",
+        "50% to 100%: real, fake, joint;",
+        "generator: 6.07 M parameters",
+        "80 images, about",
+        "GiB",
+        "nothing was trained",
+    ):
+        assert said in printed
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_starts_from_published_weights_discriminator_included_if_it_fits(run: Path) -> None:
+    recipe = PRESETS["cifar10"].replace(resolution=16, hole_max=8, hole_min=4, init_from=str(run))
+    generator, discriminator = networks(recipe, (0.1, 0.2, 0.3))
+    published = Inpainter.from_pretrained(run).generator.state_dict()
+    assert all(torch.equal(value, published[name]) for name, value in generator.state_dict().items())
+    judge = Discriminator.from_pretrained(run / "discriminator").state_dict()
+    assert all(torch.equal(value, judge[name]) for name, value in discriminator.state_dict().items())
+    assert generator.fill.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
+    assert networks(recipe.replace(resolution=32), (0.1, 0.2, 0.3))[1].image_size == 32
+
+
+def test_weights_that_cannot_be_had_end_the_start_with_a_sentence() -> None:
+    with pytest.raises(SystemExit, match=r"cannot start from cifar11: .* no shipped model"):
+        networks(PRESETS["cifar10"].replace(init_from="cifar11"), (0.5, 0.5, 0.5))
+
+
+def test_a_launch_that_became_one_process_is_said(pictures: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command += ["train_accelerate.py", "--train_data_dir", str(pictures), "--output_dir", str(tmp_path / "run")]
+    done = subprocess.run(
+        [*command, *SETTINGS, "--dry_run"],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "this launch started ONE process" in done.stdout
+
+
+def test_a_precision_that_crawls_on_this_processor_is_said_and_the_usual_one_is_not() -> None:
+    assert launch_warning(Accelerator(cpu=True, mixed_precision="no")) is None
+
+
+def test_an_error_that_is_no_number_ends_the_run_and_no_checkpoint_holds_it(pictures: Path, tmp_path: Path) -> None:
+    process = start(pictures, tmp_path / "run", "--learning_rate", "1e30", "--optimizer", "adam")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 1, printed
+    assert "error is nan" in printed or "error is inf" in printed
+    assert not list((tmp_path / "run").glob("checkpoint-*"))
