@@ -41,6 +41,7 @@ from inpaint_hub.holes import as_hole
 from inpaint_hub.muon import Muon
 from inpaint_hub.networks import Discriminator, Generator, frozen
 from inpaint_hub.recipes import PRESETS, Recipe
+from inpaint_hub.synced import synchronize
 from inpaint_hub.updates import COMPLETED, REAL, composite, reconstruction_error, score_error, views
 
 
@@ -79,6 +80,9 @@ def main() -> None:
     averaged: Any = average.module  # a generator too
     generator.to(memory_format=torch.channels_last)
     discriminator.to(memory_format=torch.channels_last)
+    if accelerator.num_processes > 1:
+        synchronize(generator, accelerator.device)
+        synchronize(discriminator, accelerator.device)
     generator, discriminator = accelerator.prepare(generator, discriminator)
     generator_optimizers, discriminator_optimizers = (
         [accelerator.prepare(optimizer) for optimizer in some]
@@ -120,7 +124,7 @@ def main() -> None:
         torch.set_num_threads(threads := state["threads"])  # sums in another order are other sums
         accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
     accelerator.init_trackers("inpaint-hub", config=recipe.to_dict())
-    stop = StopRequest()
+    stop, stopping = StopRequest(), False
 
     # The loop: a batch, its updates, and what is due after it.
     bar = tqdm(
@@ -128,7 +132,7 @@ def main() -> None:
         disable=not accelerator.is_main_process,
     )  # fmt: skip
     started = time.perf_counter()
-    while progress.images_seen < total_images and not stop.requested:
+    while progress.images_seen < total_images and not stopping:
         first = progress.images_seen + accelerator.process_index * batch_size
         for group in (group for optimizer in generator_optimizers for group in optimizer.param_groups):
             group["lr"] = recipe.learning_rate_at(progress.images_seen, total_images)
@@ -138,6 +142,7 @@ def main() -> None:
         errors = run_updates(updates, batch_from(first, batch_size))
         average.update_parameters(parts["generator"])
         progress.add(errors, recipe.train_batch_size)
+        stopping = stop.agreed(accelerator)
         bar.update(recipe.train_batch_size)
         if time.perf_counter() - started > 1:  # reading an error waits for the device: once a second
             progress.seconds += time.perf_counter() - started
@@ -152,13 +157,13 @@ def main() -> None:
                 progress.write(args.output_dir)
                 bar.write(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
             accelerator.log(row, step=progress.images_seen)
-        if accelerator.is_main_process and (done or stop.requested or progress.step % args.checkpointing_steps == 0):
+        if accelerator.is_main_process and (done or stopping or progress.step % args.checkpointing_steps == 0):
             progress.check()
             state = progress.state() | {"threads": threads, "recipe": recipe.to_dict(), "seed": args.seed}
             state |= {name: part.state_dict() for name, part in parts.items()}
             checkpoint.save(args.output_dir, progress.step, state, keep=args.checkpoints_total_limit)
     bar.close()
-    if stop.requested and progress.images_seen < total_images:
+    if stopping and progress.images_seen < total_images:
         sys.exit(f"stopped and saved at {progress.images_seen:,} images; the same command goes on from there")
 
     # Publish: weights in half precision, and a card with figures measured on those very weights.
@@ -307,6 +312,7 @@ def iterate(
     # A frozen network is called without its wrapper, which would wait for gradients that never come.
     painter, judge = accelerator.unwrap_model(generator), accelerator.unwrap_model(discriminator)
     masked, size = painter.masked(image, hole), judge.image_size
+    hole_px = accelerator.reduce(hole.sum().float(), "mean")  # not its own: every hole pixel counts the same
     errors: dict[str, Tensor] = {}
 
     def update(loss: Tensor, optimizers: list[torch.optim.Optimizer]) -> None:
@@ -316,7 +322,7 @@ def iterate(
             optimizer.zero_grad(set_to_none=True)
 
     def reconstruction() -> Tensor:
-        return reconstruction_error(prediction, image, hole, recipe.reconstruct_over)
+        return reconstruction_error(prediction, image, hole, recipe.reconstruct_over, hole_px)
 
     # The images that the discriminator will see as completed come from this forward pass.
     if "reconstruct" in updates or "joint" in updates:
@@ -440,6 +446,12 @@ class StopRequest:
         self.requested = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._request)
+
+    def agreed(self, accelerator: Accelerator) -> bool:
+        """Whether any process was asked to stop: all of them answer the same at the same iteration."""
+        if accelerator.num_processes == 1:
+            return self.requested
+        return bool(accelerator.reduce(torch.tensor(float(self.requested), device=accelerator.device)).item())
 
     def _request(self, number: int, frame: object) -> None:
         self.requested = True

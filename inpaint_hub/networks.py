@@ -296,7 +296,7 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
     The statistics of the batch at hand still normalise it, as they did when it was trained.
     """
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in network.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
     network.requires_grad_(False)
     for norm in norms:
         norm.track_running_stats = False

@@ -17,12 +17,15 @@ def composite(image: Tensor, prediction: Tensor, hole: Tensor) -> Tensor:
     return torch.where(hole, prediction, image)
 
 
-def reconstruction_error(prediction: Tensor, image: Tensor, hole: Tensor, over: str) -> Tensor:
-    """Mean squared error to the original: over the whole "image" (paper), or the "hole" (Iizuka, eq. 2)."""
+def reconstruction_error(prediction: Tensor, image: Tensor, hole: Tensor, over: str, hole_px: Tensor) -> Tensor:
+    """Mean squared error to the original: over the whole "image" (paper), or the "hole" (Iizuka, eq. 2).
+
+    `hole_px` is the number of hole pixels to divide by: the batch's own, or the mean over all processes.
+    """
     squares = (prediction - image).square()
     if over == "image":
         return squares.mean()
-    return (squares * hole).sum() / (hole.sum() * image.shape[1])
+    return (squares * hole).sum() / (hole_px * image.shape[1])
 
 
 def score_error(score: Tensor, target: float, kind: str) -> Tensor:

@@ -96,7 +96,7 @@ def fill(name: str | Path, image: Image.Image, mask: np.ndarray) -> Image.Image:
 def split_of(name: str | Path) -> dict[str, str]:
     """A data set's splits, small enough to travel."""
     splits = split_images(str(name), 32, seed=0, progress=False)
-    return {part: sha256(images.numpy().tobytes()).hexdigest() for part, images in splits.items()}
+    return {part: sha256(images.numpy().tobytes()).hexdigest() for part, images in splits._asdict().items()}
 
 
 def user_name(token: str) -> str:

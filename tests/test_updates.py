@@ -34,8 +34,8 @@ def test_the_error_over_the_hole_ignores_the_rest_and_over_the_image_does_not() 
     image, hole = torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4, dtype=torch.bool)
     hole[..., :2, :2] = True
     prediction = torch.where(hole, 0.5, 1.0).expand(1, 3, 4, 4)
-    assert reconstruction_error(prediction, image, hole, "hole").item() == 0.25
-    assert reconstruction_error(prediction, image, hole, "image").item() == (4 * 0.25 + 12) / 16
+    assert reconstruction_error(prediction, image, hole, "hole", hole.sum()).item() == 0.25
+    assert reconstruction_error(prediction, image, hole, "image", hole.sum()).item() == (4 * 0.25 + 12) / 16
 
 
 def test_scores_are_compared_to_their_target_in_the_way_the_recipe_says() -> None:

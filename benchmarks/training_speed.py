@@ -1,0 +1,85 @@
+"""Images/s of the generator's update and of the whole iteration, beside the machine's matrix-product rate.
+
+    PYTHONPATH=. python benchmarks/training_speed.py
+
+At 32 px with batch 64 and at 128 px with batch 16, fp32 and bf16, by `train_accelerate.iterate` itself. The rate is of
+one large product in the same precision and run; a precision at a tenth of the other's rate is left
+out. Median of the rounds, slowest and fastest beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from inpaint_hub.holes import rectangles, uniforms
+from inpaint_hub.networks import Discriminator, Generator
+from inpaint_hub.recipes import PRESETS
+from train_accelerate import iterate, optimizers
+
+SIZES = ((32, 64), (128, 16))  # px, batch
+PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16}
+UPDATES = {"generator": ("reconstruct",), "iteration": ("real", "fake", "joint")}
+
+
+def times(work: Callable[[], object], rounds: int, device: torch.device) -> list[float]:
+    """Seconds of each round, after one to warm up."""
+    found = []
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        found.append(time.perf_counter() - started)
+    return found[1:]
+
+
+def matmul_rate(dtype: torch.dtype, rounds: int, device: torch.device, size: int = 1024) -> float:
+    """TFLOP/s of the fastest product of two square matrices."""
+    a = torch.ones(size, size, dtype=dtype, device=device)
+    return 2 * size**3 / min(times(lambda: a @ a, rounds, device)) / 1e12
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--optimizer", choices=("adam", "muon"), default="adam", help="the generator's")
+    args = parser.parse_args()
+    recipe = PRESETS["cifar10"].replace(optimizer=args.optimizer)
+    rates = {name: matmul_rate(dtype, 3, Accelerator().device) for name, dtype in PRECISIONS.items()}
+    print(f"{torch.get_num_threads()} threads; matrix product, TFLOP/s:", {k: round(v, 4) for k, v in rates.items()})
+    for precision, rate in rates.items():
+        if rate < max(rates.values()) / 10:
+            print(f"{precision}: left out, {max(rates.values()) / rate:.0f} times slower than the other")
+            continue
+        AcceleratorState._reset_state()
+        accelerator = Accelerator(mixed_precision=precision)
+        for size, batch in SIZES:
+            generator = Generator().to(accelerator.device, memory_format=torch.channels_last)
+            discriminator = Discriminator(size).to(accelerator.device, memory_format=torch.channels_last)
+            networks = accelerator.prepare(generator, discriminator)
+            both = [[accelerator.prepare(one) for one in some] for some in optimizers(recipe, generator, discriminator)]
+            image = torch.rand(batch, 3, size, size, device=accelerator.device)
+            boxes = rectangles(uniforms(0, 0, batch), size, size // 4, size // 2).to(accelerator.device)
+            for name, updates in UPDATES.items():
+                work = partial(
+                    iterate, updates, recipe, accelerator, networks[0], networks[1], both[0], both[1], image, boxes
+                )
+                found = times(work, args.rounds, accelerator.device)
+                speeds = sorted(batch / seconds for seconds in found)
+                middle = statistics.median(speeds)
+                print(
+                    f"{size:4} px, batch {batch}, {precision:4} {name:9} {middle:7.1f} images/s"
+                    f" ({speeds[0]:.1f} to {speeds[-1]:.1f}), {middle / rate:8.1f} per TFLOP/s of the machine"
+                )
+
+
+if __name__ == "__main__":
+    main()
