@@ -62,8 +62,8 @@ def main() -> None:
         AcceleratorState._reset_state()
         accelerator = Accelerator(mixed_precision=precision)
         for size, batch in SIZES:
-            generator = Generator().to(accelerator.device, memory_format=torch.channels_last)
-            discriminator = Discriminator(size).to(accelerator.device, memory_format=torch.channels_last)
+            generator = Generator().to(memory_format=torch.channels_last).to(accelerator.device)
+            discriminator = Discriminator(size).to(memory_format=torch.channels_last).to(accelerator.device)
             networks = accelerator.prepare(generator, discriminator)
             both = [[accelerator.prepare(one) for one in some] for some in optimizers(recipe, generator, discriminator)]
             image = torch.rand(batch, 3, size, size, device=accelerator.device)
