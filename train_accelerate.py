@@ -28,6 +28,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
 from accelerate.utils import set_seed
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -558,6 +559,11 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)}
     given["dataset_name"] = args.train_data_dir or args.dataset_name
     args.hub_model_id = args.hub_model_id or args.output_dir.name
+    for name in ("checkpointing_steps", "checkpoints_total_limit"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name} is {getattr(args, name)}; it takes 1 or more")
+    if args.report_to and args.report_to not in [tracker.value for tracker in get_available_trackers()]:
+        parser.error(f"--report_to {args.report_to} is not installed; pip install it, or leave the flag out")
     try:
         return args, PRESETS[args.preset].replace(**{name: value for name, value in given.items() if value is not None})
     except ValueError as error:

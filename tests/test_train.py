@@ -251,3 +251,20 @@ def test_two_processes_end_with_the_weights_of_one_at_the_same_global_batch(
     for part in ("generator", "average"):
         for name, weight in one[part].items():
             torch.testing.assert_close(two[part][name], weight, rtol=TOLERANCE, atol=TOLERANCE, msg=f"{part} {name}")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--checkpointing_steps", "0"], "--checkpointing_steps is 0; it takes 1 or more"),
+        (["--checkpoints_total_limit", "0"], "--checkpoints_total_limit is 0"),
+        (["--report_to", "aim"], "--report_to aim is not installed"),
+    ],
+)
+def test_a_flag_that_cannot_be_is_refused_before_anything_starts(
+    flags: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train", "--output_dir", "x", *flags])
+    with pytest.raises(SystemExit):
+        parse_args()
+    assert says in capsys.readouterr().err
