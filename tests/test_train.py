@@ -268,3 +268,24 @@ def test_a_flag_that_cannot_be_is_refused_before_anything_starts(
     with pytest.raises(SystemExit):
         parse_args()
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_random_moments_again_and_again_ends_with_the_very_same_weights(
+    run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    folder, random = tmp_path / "run", np.random.default_rng()
+    for _ in range(4):
+        process, before = start(pictures, folder), len(checkpoint.every(folder))
+        deadline = time.monotonic() + random.uniform(0, 60)  # some die before they have begun
+        latest = checkpoint.every(folder)[-1:]
+        while process.poll() is None and time.monotonic() < deadline and checkpoint.every(folder)[-1:] == latest:
+            time.sleep(0.002)
+        time.sleep(random.uniform(0, 0.5))  # in an update, or half way through the next checkpoint
+        process.kill()
+        process.communicate()
+        assert len(checkpoint.every(folder)) >= before
+    process = start(pictures, folder)
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    assert (run / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
