@@ -39,6 +39,7 @@ from inpaint_hub.averaging import interpolate, settle
 from inpaint_hub.data import TERMS, Batch, Images, mean_color, split_images, training_batch
 from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
 from inpaint_hub.holes import as_hole
+from inpaint_hub.machine import bf16_slowdown, choose_threads, seconds
 from inpaint_hub.muon import Muon
 from inpaint_hub.networks import Discriminator, Generator, frozen
 from inpaint_hub.recipes import PRESETS, Recipe
@@ -73,7 +74,7 @@ def main() -> None:
 
     # Networks and optimisers.
     generator, discriminator = networks(recipe, mean_color(images.train))
-    threads = choose_threads(generator, recipe, accelerator)
+    threads = threads_for(generator, recipe, accelerator)
     average = AveragedModel(
         generator.to(accelerator.device),
         multi_avg_fn=get_ema_multi_avg_fn(0.5 ** (recipe.train_batch_size / recipe.ema_half_life)),
@@ -222,45 +223,25 @@ def launch_warning(accelerator: Accelerator) -> str | None:
             " ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 train_accelerate.py ..."
         )
     if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
-        small, wide = (torch.ones(256, 256, dtype=dtype) for dtype in (torch.bfloat16, torch.float32))
-        slower = seconds(lambda: small @ small) / seconds(lambda: wide @ wide)
+        slower = bf16_slowdown()
         if slower > 1.5:
             return f"bf16 is {slower:.0f} times slower than fp32 on this processor; use --mixed_precision no"
     return None
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The shortest of three runs, after one to warm up."""
-    times = []
-    for _ in range(4):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times[1:])
-
-
-def choose_threads(generator: Generator, recipe: Recipe, accelerator: Accelerator) -> int:
-    """The number of CPU threads, now set: OMP_NUM_THREADS, or the fastest in a short timing of the generator.
-
-    On a crowded machine, all cores can be ten times slower than one: threads wait for each other.
-    """
+def threads_for(generator: Generator, recipe: Recipe, accelerator: Accelerator) -> int:
+    """The number of CPU threads, now set: OMP_NUM_THREADS, or the fastest in a short timing of the generator."""
     most = torch.get_num_threads()
     if accelerator.device.type != "cpu" or accelerator.num_processes > 1 or "OMP_NUM_THREADS" in os.environ:
         return most
-    trial, times = copy.deepcopy(generator), {}
+    trial = copy.deepcopy(generator)
     batch = torch.rand(4, 4, recipe.resolution, recipe.resolution).to(memory_format=torch.channels_last)
 
     def step() -> None:
         with accelerator.autocast():
             trial(batch).mean().backward()
 
-    for threads in sorted({1, most // 2, most} - {0}, reverse=True):
-        torch.set_num_threads(threads)
-        times[threads] = seconds(step)
-    # All of them, unless fewer are clearly faster: the choice is part of what makes two runs equal.
-    best = min(times, key=lambda threads: times[threads])
-    chosen = best if times[best] < 0.8 * times[most] else most
-    torch.set_num_threads(chosen)
+    chosen = choose_threads(step)
     accelerator.print(f"{chosen} of {most} threads, by a short timing; OMP_NUM_THREADS sets another number")
     return chosen
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "card", "pretrained", "muon", "synced"],
+    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine"],
     ["windows", "holes", "metrics", "networks", "checkpoint"],
     ["classical", "data", "updates"],
     ["inference", "evaluation", "averaging"],

@@ -191,7 +191,7 @@ def test_a_launch_that_became_one_process_is_said(pictures: Path, tmp_path: Path
     assert "this launch started ONE process" in done.stdout
 
 
-def test_a_precision_that_crawls_on_this_processor_is_said_and_the_usual_one_is_not() -> None:
+def test_an_ordinary_launch_is_not_warned_of() -> None:
     assert launch_warning(Accelerator(cpu=True, mixed_precision="no")) is None
 
 

@@ -1,0 +1,40 @@
+"""What this machine is good at, by short timings: how many threads, which precision."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The shortest of three runs, after one to warm up."""
+    times = []
+    for _ in range(4):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times[1:])
+
+
+def bf16_slowdown() -> float:
+    """How many times longer the CPU takes for a matrix product in bfloat16 than in float32."""
+    small, wide = (torch.ones(256, 256, dtype=dtype) for dtype in (torch.bfloat16, torch.float32))
+    return seconds(lambda: small @ small) / seconds(lambda: wide @ wide)
+
+
+def choose_threads(work: Callable[[], object]) -> int:
+    """The number of CPU threads, now set, at which `work` is fastest.
+
+    On a crowded machine all cores can be ten times slower than one: threads wait for each other. It
+    stays at all of them unless fewer are clearly faster, since it is part of what makes two runs equal.
+    """
+    most, times = torch.get_num_threads(), {}
+    for threads in sorted({1, most // 2, most} - {0}, reverse=True):
+        torch.set_num_threads(threads)
+        times[threads] = seconds(work)
+    best = min(times, key=lambda threads: times[threads])
+    chosen = best if times[best] < 0.8 * times[most] else most
+    torch.set_num_threads(chosen)
+    return chosen
