@@ -13,7 +13,6 @@ import copy
 import dataclasses
 import itertools
 import json
-import math
 import os
 import platform
 import resource
@@ -38,6 +37,7 @@ from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import interpolate, settle
 from inpaint_hub.data import TERMS, Batch, Images, mean_color, split_images, training_batch
 from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
+from inpaint_hub.history import Progress
 from inpaint_hub.holes import as_hole
 from inpaint_hub.machine import bf16_slowdown, choose_threads, seconds
 from inpaint_hub.muon import Muon
@@ -111,6 +111,9 @@ def main() -> None:
             batch.images.to(accelerator.device), batch.boxes.to(accelerator.device),
         )  # fmt: skip
 
+    def mean_over_processes(values: Tensor) -> Tensor:
+        return accelerator.reduce(values, "mean")
+
     def settled() -> Generator:
         settle(averaged, (batch_from(n, 256, flip=False) for n in range(0, 2048, 256)))
         return averaged
@@ -153,7 +156,7 @@ def main() -> None:
             progress.check()
         done = progress.images_seen >= total_images
         if done or progress.images_seen % epoch_images < recipe.train_batch_size:  # an epoch has just ended
-            row = progress.finish_epoch(accelerator)
+            row = progress.finish_epoch(mean_over_processes)
             if accelerator.is_main_process:
                 row |= validate(settled(), images.validation[: args.num_validation_images], recipe, args.output_dir)
                 progress.write(args.output_dir)
@@ -349,76 +352,6 @@ def optimizers(
     rest = [weight for weight in generator.parameters() if weight.ndim != 4 or weight is last]
     of_rest = torch.optim.Adam(rest, recipe.learning_rate, (0.9, recipe.adam_beta2), fused=True)
     return [Muon(hidden, lr=recipe.learning_rate), of_rest], [of_discriminator]
-
-
-class Progress:
-    """Where a run stands: images seen, the errors of the epoch under way, a row for each epoch done."""
-
-    def __init__(self) -> None:
-        self.step = 0
-        self.images_seen = 0
-        self.seconds = 0.0
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
-        self.history: list[dict[str, float]] = []
-        self.before_adversarial: dict[str, Tensor] | None = None  # averaged weights, where they are to be mixed in
-
-    def add(self, errors: dict[str, Tensor], batch_size: int) -> None:
-        self.step += 1
-        self.images_seen += batch_size
-        for name, error in errors.items():
-            self.sums[name] = self.sums[name] + error if name in self.sums else error
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def check(self) -> None:
-        """End the run where an error is no number any more; the last checkpoint is from before."""
-        for name, total in self.sums.items():
-            if not math.isfinite(total.item()):
-                sys.exit(
-                    f"the {name} error is {total.item()} at {self.images_seen:,} images; the last checkpoint is good:"
-                    " go on from it, in another folder, with a lower --learning_rate or without --mixed_precision"
-                )
-
-    def finish_epoch(self, accelerator: Accelerator) -> dict[str, float]:
-        """The new row of the history: the mean errors since the last one, over all processes."""
-        means = {name: accelerator.reduce(self.sums[name], "mean").item() / self.counts[name] for name in self.sums}
-        self.sums.clear()
-        self.counts.clear()
-        self.history.append({"epoch": len(self.history) + 1, "images_seen": self.images_seen} | means)
-        return self.history[-1]
-
-    def write(self, folder: Path) -> None:
-        """errors.jsonl, a row for each epoch, and errors.png, their plot."""
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-
-        (folder / "errors.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.history))
-        figure, panes = pyplot.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
-        panels = (
-            ("generator's error", ("reconstruct", "adversarial")),
-            ("discriminator's error", ("real", "fake")),
-            ("in-hole PSNR, validation, dB", ("psnr_hole",)),
-        )
-        for pane, (title, names) in zip(panes, panels, strict=True):
-            for name in names:
-                rows = [row for row in self.history if name in row]
-                pane.plot([row["epoch"] for row in rows], [row[name] for row in rows], marker=".", label=name)
-            pane.set(title=title, xlabel="epoch")
-            pane.xaxis.get_major_locator().set_params(integer=True)
-            pane.legend()
-        panes[0].set_yscale("log")  # the adversarial error is a hundred times the other
-        figure.savefig(folder / "errors.png", dpi=100)
-        pyplot.close(figure)
-
-    def state(self) -> dict[str, Any]:
-        return dict(vars(self))
-
-    def load(self, state: dict[str, Any], device: torch.device) -> None:
-        for name in vars(self):
-            setattr(self, name, state[name])
-        self.sums = {name: total.to(device) for name, total in self.sums.items()}
 
 
 class StopRequest:

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine"],
+    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "history"],
     ["windows", "holes", "metrics", "networks", "checkpoint"],
     ["classical", "data", "updates"],
     ["inference", "evaluation", "averaging"],
@@ -23,6 +23,7 @@ ONLY_IN = {
     "accelerate": {"train_accelerate"},
     "datasets": {"data"},
     "cv2": {"classical"},
+    "matplotlib": {"history"},
     "skimage": {"classical", "metrics"},
 }
 SOURCES = {path.stem: path for path in [*ROOT.glob("inpaint_hub/*.py"), *ROOT.glob("*.py")]} | {
