@@ -30,11 +30,11 @@ from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 from accelerate.utils import set_seed
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
-from inpaint_hub.averaging import interpolate, settle
+from inpaint_hub.averaging import interpolate, moving_average, settle
 from inpaint_hub.data import TERMS, Batch, Images, mean_color, split_images, training_batch
 from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
 from inpaint_hub.history import Progress
@@ -77,7 +77,7 @@ def main() -> None:
     threads = threads_for(generator, recipe, accelerator)
     average = AveragedModel(
         generator.to(accelerator.device),
-        multi_avg_fn=get_ema_multi_avg_fn(0.5 ** (recipe.train_batch_size / recipe.ema_half_life)),
+        multi_avg_fn=moving_average(recipe.train_batch_size, recipe.ema_half_life),
     )
     averaged: Any = average.module  # a generator too
     generator.to(memory_format=torch.channels_last)

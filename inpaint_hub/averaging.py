@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,23 @@ from torch.optim.swa_utils import update_bn
 from .data import Batch
 from .holes import as_hole
 from .networks import Generator
+
+RAMP = 0.05  # the half-life, as a share of the images seen, until it is at its full length
+
+
+def moving_average(batch_size: int, half_life: int) -> Callable[[Any, Any, Any], None]:
+    """The rule for torch's `AveragedModel`: old weights count half after `half_life` images.
+
+    Early in a run after less: else what it averages would be the random start (Karras et al. 2022,
+    "Elucidating the Design Space of Diffusion-Based Generative Models", Appendix F.1).
+    """
+
+    @torch.no_grad()
+    def update(averages: Any, weights: Any, updates: Any) -> None:
+        images = batch_size * (int(updates) + 1)
+        torch._foreach_lerp_(averages, weights, 1 - 0.5 ** (batch_size / min(half_life, RAMP * images)))
+
+    return update
 
 
 @torch.no_grad()

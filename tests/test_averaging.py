@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from inpaint_hub import Generator
-from inpaint_hub.averaging import interpolate, settle
+from inpaint_hub.averaging import RAMP, interpolate, moving_average, settle
 from inpaint_hub.data import training_batch
 from inpaint_hub.holes import as_hole
 
@@ -19,6 +21,21 @@ def test_interpolation_takes_its_share_of_the_weights_after_and_the_rest_of_thos
     interpolate(mixed, dict(before.named_parameters()), 0.25)
     for one, other, result in zip(before.parameters(), after.parameters(), mixed.parameters(), strict=True):
         torch.testing.assert_close(result, 0.75 * one + 0.25 * other)
+
+
+def test_old_weights_count_half_after_the_half_life_and_sooner_early_in_a_run() -> None:
+    average = AveragedModel(nn.Linear(1, 1), multi_avg_fn=moving_average(batch_size=8, half_life=80))
+    network, traces = nn.Linear(1, 1), []
+    for weight in network.parameters():
+        nn.init.ones_(weight)
+    average.update_parameters(network)  # the first one is taken as it is
+    for weight in network.parameters():
+        nn.init.zeros_(weight)
+    for _ in range(400):
+        average.update_parameters(network)
+        traces.append(average.module.weight.item())  # what is left of the ones
+    assert traces[399] / traces[389] == pytest.approx(0.5)  # ten updates of eight images
+    assert traces[20] < 0.5 ** (20 * 8 / 80), f"the ramp of {RAMP} should forget the start sooner"
 
 
 def test_settling_gives_averaged_weights_the_statistics_of_what_they_see() -> None:

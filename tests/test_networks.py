@@ -17,6 +17,7 @@ from inpaint_hub.networks import (
     GENERATOR,
     GLOBAL,
     LOCAL,
+    Branch,
     Conv2d,
     Discriminator,
     Generator,
@@ -107,21 +108,34 @@ def test_leaving_out_taps_that_only_meet_padding_changes_nothing(
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("size", "table", "channels"), [(32, GLOBAL, 3), (16, LOCAL, 3)])
-def test_every_layers_weight_gradient_is_right_in_bfloat16_on_dirty_memory(
-    size: int, table: tuple[Layer, ...], channels: int
-) -> None:
+@pytest.mark.parametrize("image_size", [16, 18, 32, 40, 64])
+def test_a_branch_is_the_tables_5_by_5_convolutions_with_the_taps_that_meet_nothing_left_out(image_size: int) -> None:
     torch.manual_seed(0)
-    for layer in table:
-        convolution = Conv2d(channels, layer, bias=False).to(memory_format=torch.channels_last)
-        x = torch.randn(8, channels, size, size).contiguous(memory_format=torch.channels_last)
+    for table, size in ((GLOBAL, image_size), (LOCAL, image_size // 2)):
+        x = torch.randn(2, 3, size, size)
+        for convolution in (layer for layer in Branch(table, size).layers if isinstance(layer, nn.Conv2d)):
+            first = 2 - convolution.padding[0]
+            whole = torch.zeros(*convolution.weight.shape[:2], 5, 5)
+            taps = slice(first, first + convolution.kernel_size[0])
+            whole[:, :, taps, taps] = convolution.weight.detach()
+            wanted = F.conv2d(x, whole, None, 2, 2)
+            torch.testing.assert_close(convolution(x), wanted)
+            x = wanted
+
+
+@pytest.mark.parametrize(("size", "table"), [(32, GLOBAL), (16, LOCAL)])
+def test_every_layers_weight_gradient_is_right_in_bfloat16_on_dirty_memory(size: int, table: tuple[Layer, ...]) -> None:
+    torch.manual_seed(0)
+    branch = Branch(table, size).to(memory_format=torch.channels_last)
+    x = torch.randn(8, 3, size, size).contiguous(memory_format=torch.channels_last)
+    for convolution in (layer for layer in branch.layers if isinstance(layer, nn.Conv2d)):
         exact = torch.autograd.grad(convolution(x).square().sum(), convolution.weight)[0]
         dirt = [torch.full_like(convolution.weight, torch.nan, dtype=torch.bfloat16) for _ in range(3)]
         del dirt
         with torch.autocast("cpu", torch.bfloat16):
             rough = torch.autograd.grad(convolution(x).float().square().sum(), convolution.weight)[0]
-        assert (rough - exact).norm() < 0.03 * exact.norm(), f"at {size} px: {layer}"
-        channels, size = layer.channels, (size + 1) // 2
+        assert (rough - exact).norm() < 0.03 * exact.norm(), f"at {x.shape[2]} px"
+        x = convolution(x).detach()
 
 
 def test_the_receptive_field_of_the_table_is_what_a_gradient_reaches() -> None:
