@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .inference import Inpainter
+    from .methods import METHODS, fill
     from .networks import Discriminator, Generator
 
 __version__ = "0.1.0"
-__all__ = ["Discriminator", "Generator", "Inpainter"]
+__all__ = ["METHODS", "Discriminator", "Generator", "Inpainter", "fill"]
 
-_HOMES = {"Inpainter": ".inference", "Generator": ".networks", "Discriminator": ".networks"}
+_HOMES = {
+    "Inpainter": ".inference",
+    "Generator": ".networks",
+    "Discriminator": ".networks",
+    "METHODS": ".methods",
+    "fill": ".methods",
+}
 
 
 def __getattr__(name: str) -> Any:

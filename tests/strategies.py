@@ -55,6 +55,28 @@ def pixels_of(image: Any) -> np.ndarray:
     return np.array(image)
 
 
+def changed_under(hole: np.ndarray, kind: str, image: Any) -> Any:
+    """A copy of the image with other pixels under the hole; not for "pil-PA", whose pixels Pillow cannot set."""
+    height, width = hole.shape
+    if kind.startswith("pil"):
+        other = image.copy()
+        filler = image_of(kind, height, width, seed=99)
+        if kind == "pil-P":
+            filler = Image.fromarray(np.array(filler) % 7, mode="P")
+        if image.mode in ("I;16", "I", "F"):
+            values = np.array(image)
+            values[hole] = np.array(filler)[hole]
+            other = Image.fromarray(values)
+        else:
+            other.paste(filler, mask=Image.fromarray(hole))
+    elif kind.startswith("tensor"):
+        other = torch.where(torch.from_numpy(hole), image_of(kind, height, width, seed=99), image)
+    else:
+        other = image.copy()
+        other[hole] = image_of(kind, height, width, seed=99)[hole]
+    return other
+
+
 @st.composite
 def holes(draw: Any, height: int, width: int) -> np.ndarray:
     """(height, width) bool: a rectangle, single pixels, or all of it; never empty."""

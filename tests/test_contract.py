@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from PIL import Image
-from strategies import KINDS, cases, image_of, pixels_of
+from strategies import KINDS, cases, changed_under, image_of, pixels_of
 
 from inpaint_hub import Inpainter, contract
 
@@ -38,23 +38,7 @@ def test_nothing_under_the_hole_leaks(inpainter: Inpainter, case: tuple[str, Any
     kind, image, hole = case
     if kind == "pil-PA":
         return  # Pillow cannot write single pixels of this mode; the door blackens them as for all others
-    height, width = hole.shape
-    if kind.startswith("pil"):
-        other = image.copy()
-        filler = image_of(kind, height, width, seed=99)
-        if kind == "pil-P":
-            filler = Image.fromarray(np.array(filler) % 7, mode="P")
-        if image.mode in ("I;16", "I", "F"):
-            values = np.array(image)
-            values[hole] = np.array(filler)[hole]
-            other = Image.fromarray(values)
-        else:
-            other.paste(filler, mask=Image.fromarray(hole))
-    elif kind.startswith("tensor"):
-        other = torch.where(torch.from_numpy(hole), image_of(kind, height, width, seed=99), image)
-    else:
-        other = image.copy()
-        other[hole] = image_of(kind, height, width, seed=99)[hole]
+    other = changed_under(hole, kind, image)
     assert np.array_equal(pixels_of(inpainter(image, hole)), pixels_of(inpainter(other, hole)))
 
 

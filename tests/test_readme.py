@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from inpaint_hub import Inpainter
+from inpaint_hub import METHODS, Inpainter
 from train_accelerate import parse_args
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,3 +61,9 @@ def test_every_file_that_it_names_is_there() -> None:
 def test_every_make_target_that_it_names_is_one() -> None:
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert set(re.findall(r"make ([\w-]+)`", README)) | set(re.findall(r"\$ make ([\w-]+)", README)) <= set(targets)
+
+
+def test_every_method_that_it_names_is_one() -> None:
+    named = re.findall(r'method="([\w-]+)"', README)
+    assert named
+    assert set(named) <= set(METHODS)

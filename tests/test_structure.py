@@ -14,7 +14,7 @@ LEVELS = [
     ["windows", "holes", "metrics", "networks", "checkpoint"],
     ["classical", "data", "updates"],
     ["inference", "evaluation", "averaging"],
-    ["hub"],
+    ["hub", "methods"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 ONLY_IN = {
@@ -23,6 +23,7 @@ ONLY_IN = {
     "accelerate": {"train_accelerate"},
     "datasets": {"data"},
     "cv2": {"classical"},
+    "patchmatch": {"classical"},
     "matplotlib": {"history"},
     "skimage": {"classical", "metrics"},
 }
@@ -61,7 +62,7 @@ def test_heavy_libraries_stay_in_their_rooms(library: str) -> None:
 
 def test_importing_the_package_loads_nothing_and_inference_needs_no_training_library() -> None:
     code = (
-        "import sys, inpaint_hub; assert 'torch' not in sys.modules, 'torch';"
+        "import sys, inpaint_hub, inpaint_hub.methods; assert 'torch' not in sys.modules, 'torch';"
         "from inpaint_hub import Inpainter, Generator, Discriminator;"
         "heavy = {'accelerate', 'datasets', 'gradio', 'skimage', 'cv2', 'matplotlib', 'torchvision'};"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"

@@ -1,0 +1,89 @@
+"""Every method under one signature, `METHODS[name](image, mask, seed=0)`: the image contract holds for each."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from . import contract
+from .classical import CLASSICAL, PATCH_BASED, Fill
+from .contract import ImageLike
+from .pretrained import shipped
+
+if TYPE_CHECKING:
+    from .inference import Inpainter
+
+
+class Method(Protocol):
+    """A copy of `image` with the hole filled, as `inpaint_hub.contract` says; with nothing masked the image itself."""
+
+    def __call__(self, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike: ...
+
+
+def fill(image: ImageLike, mask: Any, *, method: str = "telea", seed: int = 0) -> ImageLike:
+    """A copy of `image` with the hole filled: same type, mode, dtype, shape, device, known pixels.
+
+    `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.contract` says; white =
+    hole. `method` is a name in `METHODS`, or a generator as in `named`. Raises `ValueError` for a wrong
+    input, and for a hole that this method cannot fill.
+    """
+    return named(method)(image, mask, seed=seed)
+
+
+def named(method: str) -> Method:
+    """The method of that name: one of `METHODS`, or the generator in a local folder or of "owner/model" on the Hub.
+
+    Raises `ValueError` for a name that is none of them, and the errors of `Inpainter.from_pretrained`.
+    """
+    if method in METHODS:
+        return METHODS[method]
+    if method.count("/") != 1 and not Path(method).is_dir():
+        raise ValueError(
+            f"{method!r} is no method ({', '.join(METHODS)}), no folder here, and no Hub id;"
+            " give one of those, or owner/model"
+        )
+    return _generator(method)
+
+
+def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike:
+    """The method `name`, whose `fill` is of 8-bit arrays, for every image that the contract names."""
+    known, hole = contract.unpack(image, mask)
+    if not hole.any():
+        return image
+    if hole.all(axis=(1, 2)).any():
+        raise ValueError(
+            f"everything is masked, and {name} continues what is known;"
+            f" leave something unmasked, or take a trained model ({', '.join(shipped())})"
+        )
+    prediction = known
+    for number in np.flatnonzero(hole.any(axis=(1, 2))):
+        eight_bit = np.rint(255 * known[number]).astype(np.uint8)
+        try:
+            prediction[number] = fill(eight_bit, hole[number], seed=seed) / np.float32(255)
+        except ImportError as error:
+            raise ImportError(
+                f"{name} needs {error.name}, which is not installed: pip install '.[compare]' brings it"
+            ) from error
+    return contract.repack(image, hole, prediction)
+
+
+def _generator(name: str) -> Inpainter:
+    from .inference import Inpainter  # the methods from libraries do without PyTorch, whose import takes seconds
+
+    return Inpainter.from_pretrained(name)
+
+
+_shipped_generator = lru_cache(_generator)  # shipped files do not change; those of a folder or on the Hub may
+
+
+def _shipped(name: str, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike:
+    return _shipped_generator(name)(image, mask, seed=seed)
+
+
+METHODS: dict[str, Method] = {
+    **{name: partial(_from_library, name, fill) for name, fill in (CLASSICAL | PATCH_BASED).items()},
+    **{name: partial(_shipped, name) for name in shipped()},
+}
