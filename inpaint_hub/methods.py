@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from . import contract
+from . import contract, masks, photo
 from .classical import CLASSICAL, PATCH_BASED, Fill
 from .contract import ImageLike
 from .pretrained import shipped
@@ -46,6 +46,32 @@ def named(method: str) -> Method:
             " give one of those, or owner/model"
         )
     return _generator(method)
+
+
+def fill_file(
+    image: str | Path,
+    mask: str | Path,
+    output: str | Path,
+    *,
+    method: Method,
+    seed: int = 0,
+    dilate_px: int = 0,
+    feather_px: int = 0,
+    invert_mask: bool | None = None,
+) -> tuple[int, list[str]]:
+    """How many pixels of the photo in the file `image` were filled into the file `output`, and what to know about it.
+
+    The photo goes out as it came in, see `photo`; the mask is read as `masks.hole_of` says. Nothing is
+    written where anything fails: `ValueError`s say what is wrong with photo, mask or hole.
+    """
+    source = photo.read(image)
+    format = photo.format_for(source, output)
+    hole, reading = masks.hole_of(photo.fitting(photo.read(mask), source))
+    hole = masks.dilated(masks.checked(hole, invert_mask), dilate_px)
+    result = method(source.image, hole, seed=seed)
+    data, notes = photo.encoded(source, masks.feathered(source.image, hole, result, feather_px), format)
+    photo.write(data, output)
+    return int(hole.sum()), [*source.notes, *([reading] if reading else []), *notes]
 
 
 def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike:

@@ -11,8 +11,8 @@ from conftest import ROOT
 
 LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "history"],
-    ["windows", "holes", "metrics", "networks", "checkpoint"],
-    ["classical", "data", "updates"],
+    ["windows", "holes", "metrics", "networks", "checkpoint", "photo"],
+    ["classical", "data", "updates", "masks"],
     ["inference", "evaluation", "averaging"],
     ["hub", "methods"],
 ]
