@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,12 @@ def main() -> None:
     )
     if warning := launch_warning(accelerator):
         accelerator.print(warning)
-    batch_size, leftover = divmod(recipe.train_batch_size, accelerator.num_processes)
+    pieces, processes = recipe.gradient_accumulation_steps, accelerator.num_processes
+    piece_size, leftover = divmod(recipe.train_batch_size, pieces * processes)  # of one process
     if leftover:
         sys.exit(
-            f"--train_batch_size {recipe.train_batch_size} does not divide by {accelerator.num_processes} processes"
+            f"--train_batch_size {recipe.train_batch_size} does not divide by {processes} processes times"
+            f" {pieces} gradient accumulation steps"
         )
     set_seed(args.seed)
     if args.push_to_hub and accelerator.is_main_process:
@@ -104,6 +107,12 @@ def main() -> None:
             hole_sides=hole_sides, crop_min=recipe.crop_min, flip=flip,
         )  # fmt: skip
 
+    def own_batch(images_seen: int) -> Batch:
+        """This process's images of an update: its share of each piece, so that processes together see whole ones."""
+        shares = range(accelerator.process_index, pieces * processes, processes)
+        own = [batch_from(images_seen + share * piece_size, piece_size) for share in shares]
+        return Batch(*map(torch.cat, zip(*own, strict=True)))
+
     def run_updates(updates: tuple[str, ...], batch: Batch) -> dict[str, Tensor]:
         return iterate(
             updates, recipe, accelerator,
@@ -119,7 +128,7 @@ def main() -> None:
         return averaged
 
     if args.dry_run:
-        accelerator.print(estimate(recipe, parts, total_images, run_updates, batch_from(0, batch_size)))
+        accelerator.print(estimate(recipe, parts, total_images, run_updates, own_batch(0)))
         return
 
     # Resume.
@@ -138,13 +147,12 @@ def main() -> None:
     )  # fmt: skip
     started = time.perf_counter()
     while progress.images_seen < total_images and not stopping:
-        first = progress.images_seen + accelerator.process_index * batch_size
         for group in (group for optimizer in generator_optimizers for group in optimizer.param_groups):
             group["lr"] = recipe.learning_rate_at(progress.images_seen, total_images)
         updates = recipe.updates_at(progress.images_seen / total_images)
         if recipe.interpolation < 1 and progress.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
             progress.before_adversarial = {name: weight.clone() for name, weight in averaged.named_parameters()}
-        errors = run_updates(updates, batch_from(first, batch_size))
+        errors = run_updates(updates, own_batch(progress.images_seen))
         average.update_parameters(parts["generator"])
         progress.add(errors, recipe.train_batch_size)
         stopping = stop.agreed(accelerator)
@@ -290,50 +298,78 @@ def iterate(
     """One iteration's errors, by name, after its updates (paper, Section IV-B, in its order).
 
     `image` is (N, 3, S, S) in 0..1, `boxes` (N, 4) the box of each hole. The network that is not
-    being updated keeps its weights, gradients and batch norm statistics.
+    being updated keeps its weights, gradients and batch norm statistics. With
+    `gradient_accumulation_steps` an update goes through the batch in as many pieces, of which only
+    one is on the tape at a time, and steps once.
     """
     hole = as_hole(boxes, image.shape[2])
     image = image.contiguous(memory_format=torch.channels_last)
     # A frozen network is called without its wrapper, which would wait for gradients that never come.
     painter, judge = accelerator.unwrap_model(generator), accelerator.unwrap_model(discriminator)
-    masked, size = painter.masked(image, hole), judge.image_size
-    hole_px = accelerator.reduce(hole.sum().float(), "mean")  # not its own: every hole pixel counts the same
+    pieces, size = recipe.gradient_accumulation_steps, judge.image_size
+    one_pass = "joint" in updates and pieces == 1  # serves `fake` and `joint`
+    # Not its own: every hole pixel counts the same.
+    hole_px = accelerator.reduce(hole.sum().float(), "mean") / pieces
+    images, holes, boxes_of = image.chunk(pieces), hole.chunk(pieces), boxes.chunk(pieces)
+    masked = painter.masked(image, hole).chunk(pieces)
+    predictions: list[Tensor] = []  # the images that the discriminator will see as completed
     errors: dict[str, Tensor] = {}
 
-    def update(loss: Tensor, optimizers: list[torch.optim.Optimizer]) -> None:
-        accelerator.backward(loss)
+    def update(
+        network: torch.nn.Module, optimizers: list[torch.optim.Optimizer], loss_of: Callable[[int], Tensor]
+    ) -> None:
+        for piece in range(pieces):
+            last = piece == pieces - 1  # the one at which processes exchange what they have summed
+            with nullcontext() if last else accelerator.no_sync(network):
+                accelerator.backward(loss_of(piece) / pieces)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-    def reconstruction() -> Tensor:
-        return reconstruction_error(prediction, image, hole, recipe.reconstruct_over, hole_px)
+    def noted(name: str, error: Tensor) -> Tensor:
+        share = error.detach() / pieces
+        errors[name] = errors[name] + share if name in errors else share
+        return error
 
-    # The images that the discriminator will see as completed come from this forward pass.
-    if "reconstruct" in updates or "joint" in updates:
-        prediction = generator(masked)
-        errors["reconstruct"] = reconstruction()
+    def reconstruction(piece: int, prediction: Tensor) -> Tensor:
+        error = reconstruction_error(prediction, images[piece], holes[piece], recipe.reconstruct_over, hole_px)
+        return noted("reconstruct", error)
+
+    def reconstruct(piece: int) -> Tensor:
+        prediction = generator(masked[piece])
+        predictions.append(prediction.detach())
+        return reconstruction(piece, prediction)
+
+    def real(piece: int) -> Tensor:
+        score = discriminator(*views(images[piece], boxes_of[piece], size))
+        return noted("real", score_error(score, REAL, recipe.adversarial_loss))
+
+    def fake(piece: int) -> Tensor:
+        completed = composite(images[piece], predictions[piece].detach(), holes[piece])
+        score = discriminator(*views(completed, boxes_of[piece], size))
+        return noted("fake", score_error(score, COMPLETED, recipe.adversarial_loss))
+
+    def adversarial(piece: int) -> Tensor:
+        prediction = predictions[piece] if one_pass else generator(masked[piece])
+        score = judge(*views(composite(images[piece], prediction, holes[piece]), boxes_of[piece], size))
+        loss = recipe.adversarial_weight * noted("adversarial", score_error(score, REAL, recipe.adversarial_loss))
+        return loss + reconstruction(piece, prediction) if "joint" in updates else loss
+
+    if "reconstruct" in updates:
+        update(generator, generator_optimizers, reconstruct)
+    elif one_pass:
+        predictions = [generator(masked[0])]
     else:
         with frozen(painter), torch.no_grad():
-            prediction = painter(masked)
-    if "reconstruct" in updates:
-        update(errors["reconstruct"], generator_optimizers)
+            predictions = [painter(piece) for piece in masked]
     if "real" in updates:
-        errors["real"] = score_error(discriminator(*views(image, boxes, size)), REAL, recipe.adversarial_loss)
-        update(errors["real"], discriminator_optimizers)
+        update(discriminator, discriminator_optimizers, real)
     if "fake" in updates:
-        completed = composite(image, prediction.detach(), hole)
-        errors["fake"] = score_error(discriminator(*views(completed, boxes, size)), COMPLETED, recipe.adversarial_loss)
-        update(errors["fake"], discriminator_optimizers)
-    if "adversarial" in updates:
-        prediction = generator(masked)  # anew: the first update moved the weights
+        update(discriminator, discriminator_optimizers, fake)
     if "adversarial" in updates or "joint" in updates:
         with frozen(judge):
-            score = judge(*views(composite(image, prediction, hole), boxes, size))
-            errors["adversarial"] = score_error(score, REAL, recipe.adversarial_loss)
-            loss = recipe.adversarial_weight * errors["adversarial"]
-            update(loss + errors["reconstruct"] if "joint" in updates else loss, generator_optimizers)
-    return {name: error.detach() for name, error in errors.items()}
+            update(generator, generator_optimizers, adversarial)
+    return errors
 
 
 def optimizers(
@@ -378,8 +414,8 @@ def resume(state: dict[str, Any], parts: dict[str, Any], recipe: Recipe, seed: i
 
     Only the length of the run may have changed: another recipe or seed is a refusal.
     """
-    now, then = recipe.to_dict() | {"seed": seed}, state["recipe"] | {"seed": state["seed"]}
-    changed = [f"{name} {then.get(name)} -> {now[name]}" for name in now if now[name] != then.get(name)]
+    now, then = recipe.to_dict() | {"seed": seed}, Recipe().to_dict() | state["recipe"] | {"seed": state["seed"]}
+    changed = [f"{name} {then[name]} -> {now[name]}" for name in now if now[name] != then[name]]
     changed = [change for change in changed if not change.startswith("num_train_epochs")]
     if changed:
         sys.exit(

@@ -21,7 +21,10 @@ class Recipe:
     dataset_name: str | None = _setting(None, "data set on the Hub, or a local folder")
     init_from: str | None = _setting(None, "weights to start from: a shipped name, a folder, or owner/model")
     resolution: int = _setting(32, "side of the square training images, px")
-    train_batch_size: int = _setting(64, "images per update, over all processes")
+    train_batch_size: int = _setting(64, "images per update, over all processes and accumulation steps")
+    gradient_accumulation_steps: int = _setting(
+        1, "pieces in which an update goes through its images, to save memory; batch norm sees one piece at a time"
+    )
     num_train_epochs: int = _setting(10, "passes over the training split")
     hole_min: int = _setting(8, "shortest side of a hole, px")
     hole_max: int = _setting(16, "longest side of a hole, px")
@@ -47,6 +50,7 @@ class Recipe:
         rules = {
             "resolution": self.resolution >= 16,
             "train_batch_size": self.train_batch_size >= 2,  # batch norm needs two
+            "gradient_accumulation_steps": 1 <= self.gradient_accumulation_steps <= self.train_batch_size // 2,
             "num_train_epochs": self.num_train_epochs >= 1,
             "hole_min": 1 <= self.hole_min <= self.hole_max,
             "hole_max": self.hole_max < self.resolution,  # a hole is never the whole image

@@ -43,6 +43,8 @@ def test_the_plateau_does_not_depend_on_the_length_of_the_run() -> None:
         {"hole_min": 20},
         {"hole_max": 32},
         {"train_batch_size": 1},
+        {"gradient_accumulation_steps": 0},
+        {"gradient_accumulation_steps": 33},  # of 64: pieces of one image
         {"optimizer": "sgd"},
         {"adversarial_from": 0.1, "discriminator_from": 0.2},
         {"learning_rate": 0.0},
