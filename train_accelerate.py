@@ -36,7 +36,7 @@ from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import interpolate, moving_average, settle
-from inpaint_hub.data import TERMS, Batch, Images, mean_color, split_images, training_batch
+from inpaint_hub.data import SPLITS, TERMS, Batch, Images, mean_color, split_images, training_batch
 from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
 from inpaint_hub.history import Progress
 from inpaint_hub.holes import as_hole
@@ -71,6 +71,7 @@ def main() -> None:
 
     # Data: decoded once, split by a hash of the pixels.
     images = load_images(args, recipe, accelerator)
+    accelerator.print(*images.remarks(), sep="\n", end="\n" if images.remarks() else "")
     epoch_images, hole_sides = len(images.train), (recipe.hole_min, recipe.hole_max)
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
@@ -190,10 +191,11 @@ def main() -> None:
             settled()
         generator = averaged.half().float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
-        facts["counts"] = {split: len(members) for split, members in images._asdict().items()}
+        facts["counts"] = {split: len(getattr(images, split)) for split in SPLITS}
+        facts["unreadable"] = images.unreadable
         facts["figures"] = compare({"this model": generator}, images.test, hole_sides)
         publish(generator, parts["discriminator"], facts, args.output_dir)
-        print(f"the model is in {args.output_dir}: see README.md there")
+        print(*images.remarks(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
         if args.push_to_hub:
             print("pushed to", hub.publish(args.output_dir, args.hub_model_id, token=args.hub_token))
     accelerator.end_training()

@@ -11,7 +11,7 @@ from conftest import ROOT
 
 LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "history"],
-    ["windows", "holes", "metrics", "networks", "checkpoint", "photo"],
+    ["windows", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
     ["classical", "data", "updates", "masks"],
     ["inference", "evaluation", "averaging"],
     ["hub", "methods"],
@@ -21,7 +21,8 @@ ONLY_IN = {
     "gradio": {"app"},
     "argparse": {"app", "train_accelerate"},
     "accelerate": {"train_accelerate"},
-    "datasets": {"data"},
+    "datasets": {"sources"},
+    "fsspec": {"sources"},
     "cv2": {"classical"},
     "patchmatch": {"classical"},
     "matplotlib": {"history"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -143,13 +144,41 @@ def test_compiled_networks_end_with_about_the_same_weights(pictures: Path, tmp_p
         torch.testing.assert_close(other[name], weight, rtol=0.01, atol=0.01, msg=name)
 
 
-def test_a_data_set_that_is_not_there_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
-    process = start(tmp_path / "nothing", tmp_path / "run")
+@pytest.mark.parametrize(
+    ("data", "flags", "says"),
+    [
+        ("nothing", [], "no folder here"),
+        ("empty", [], "is an empty folder"),
+        ("pictures", ["--image_column", "photo"], "has the columns image; say with --image_column"),
+        ("pictures", ["--resolution", "64"], "most images are smaller than 64 px"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_ends_the_start_with_a_sentence(
+    data: str, flags: list[str], says: str, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    process = start(pictures if data == "pictures" else tmp_path / data, tmp_path / "run", *flags)
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 1
     assert "cannot train on" in printed
-    assert "no folder here" in printed
+    assert says in printed
     assert "Traceback" not in printed
+
+
+def test_images_that_cannot_be_decoded_are_named_at_the_start_and_at_the_end(pictures: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(pictures, tmp_path / "some")
+    (folder / "000.png").write_bytes((pictures / "000.png").read_bytes()[:60])
+    (folder / "empty.jpg").touch()
+    process = start(folder, tmp_path / "run", "--max_train_steps", "1")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    sentence = "images that cannot be decoded and are left out: 2 (000.png, empty.jpg)"
+    assert printed.count(sentence) == 2
+    assert sentence in printed.splitlines()[-2]
+    assert json.loads((tmp_path / "run" / "figures.json").read_text())["unreadable"] == ["000.png", "empty.jpg"]
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert "2 could not be decoded and were left out" in card
+    assert "empty.jpg" not in card, "a card tells no names of files"
 
 
 @pytest.mark.parametrize("words", [["--hub_token", "hf_secret"], ["--hub_token=hf_secret"]])
