@@ -15,11 +15,12 @@ LEVELS = [
     ["classical", "data", "updates", "masks"],
     ["inference", "evaluation", "averaging"],
     ["hub", "methods"],
+    ["cli"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 ONLY_IN = {
     "gradio": {"app"},
-    "argparse": {"app", "train_accelerate"},
+    "argparse": {"app", "cli", "train_accelerate"},
     "accelerate": {"train_accelerate"},
     "datasets": {"sources"},
     "fsspec": {"sources"},
