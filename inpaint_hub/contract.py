@@ -9,7 +9,8 @@ came in: type, mode, dtype, shape, device, and every known pixel bit for bit.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,41 +24,87 @@ DEEP = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "I": "i4"
 FULL = {"u1": 255, "u2": 65535}  # white, by dtype; floats end at 1
 
 
+class Patch(NamedTuple):
+    """A filled part of one image: where, which of its pixels (h, w) bool, and with what (h, w, 3) in 0..1."""
+
+    number: int  # of the image in its batch
+    top: int
+    left: int
+    hole: np.ndarray
+    prediction: np.ndarray
+
+
+def opened(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The image's values (N, H, W, 1 | 3 | 4) as they are stored, and the hole (N, H, W) bool.
+
+    N is 1 but for a batch of tensors; one mask serves a whole batch. `known_pixels` makes an image of
+    any part of the values, so that a large photo need not be converted as a whole. The values may be
+    the caller's own memory: never write to them. Raises `ValueError` where image or mask is not what
+    the module's first lines say.
+    """
+    values = _values(image)
+    hole = _hole(mask, *values.shape[:3])
+    if values.dtype.kind == "f":
+        colors, known = values[..., :3], ~hole[..., None]
+        low, high = colors.min(initial=1, where=known), colors.max(initial=0, where=known)
+        if not (low >= 0 and high <= 1):  # so written, NaN fails too
+            raise ValueError(
+                f"image has values from {low:g} to {high:g} where it is known;"
+                " floating-point images are in 0..1, so scale it (or pass uint8)"
+            )
+    return values, hole
+
+
+def known_pixels(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """(..., H, W, 3) float32 in 0..1, black under the hole, of values (..., H, W, 1 | 3 | 4) and hole (..., H, W)."""
+    known = np.zeros((*hole.shape, 3), dtype=np.float32)  # first of all: nothing under the hole leaks
+    np.copyto(known, values[..., :3], where=~hole[..., None], casting="same_kind")
+    return known if values.dtype.kind == "f" else np.divide(known, FULL[values.dtype.str[1:]], out=known)
+
+
 def unpack(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
     """The known pixels (N, H, W, 3) float32 in 0..1, black under the hole, and the hole (N, H, W) bool.
 
-    N is 1 but for a batch of tensors; one mask serves a whole batch. Both are copies. Raises
-    `ValueError` where image or mask is not what the module's first lines say.
+    Both are copies. Raises what `opened` raises.
     """
-    channels = _channels(image)
-    batch, height, width = channels.shape[:3]
-    hole = _hole(mask, batch, height, width)
-    known = np.repeat(channels, 3, axis=3) if channels.shape[3] < 3 else channels[..., :3].copy()
-    known[hole] = 0  # first of all: nothing under the hole leaks
-    if known.size and not (known.min() >= 0 and known.max() <= 1):  # so written, NaN fails too
-        raise ValueError(
-            f"image has values from {known.min():g} to {known.max():g} where it is known;"
-            " floating-point images are in 0..1, so scale it (or pass uint8)"
-        )
-    return known, hole
+    values, hole = opened(image, mask)
+    return known_pixels(values, hole), hole
 
 
 def repack(image: ImageLike, hole: np.ndarray, prediction: np.ndarray) -> ImageLike:
-    """A copy of `image` that holds the prediction (N, H, W, 3) in 0..1 inside `hole` (N, H, W).
+    """A copy of `image` that holds the prediction (N, H, W, 3) in 0..1 inside `hole` (N, H, W)."""
+    return patched(
+        image, [Patch(number, 0, 0, *pair) for number, pair in enumerate(zip(hole, prediction, strict=True))]
+    )
+
+
+def patched(image: ImageLike, patches: Iterable[Patch]) -> ImageLike:
+    """A copy of `image` that holds the patches' predictions inside their holes.
 
     Grey images take its luminance, palettes their nearest opaque colour; filled pixels are opaque.
     """
     source: Any = image
     result: Any
     if _is_pil(image):
-        result = _into_pil(source, hole[0], prediction[0])
+        result = _into_pil(source, patches)
     elif _is_tensor(image):
-        result = _into_tensor(image, hole, prediction)
+        result = source.detach().clone()
+        pixels = result if result.ndim == 4 else result[None]
+        for patch in patches:
+            _into_tensor(pixels[patch.number], patch)
     else:
         result = np.array(image)
         pixels = result if result.ndim == 3 else result[:, :, None]
-        pixels[hole[0]] = _quantized(_as_channels(prediction[0][hole[0]], pixels.shape[2]), result.dtype)
+        for patch in patches:
+            colors = _as_channels(patch.prediction[patch.hole], pixels.shape[2])
+            _part(pixels, patch)[patch.hole] = _quantized(colors, result.dtype)
     return result
+
+
+def _part(pixels: Any, patch: Patch) -> Any:
+    """The patch's box of (H, W, ...), to write to."""
+    height, width = patch.hole.shape
+    return pixels[patch.top : patch.top + height, patch.left : patch.left + width]
 
 
 def _is_pil(value: Any) -> bool:
@@ -70,8 +117,8 @@ def _is_tensor(value: Any) -> bool:
     return module is not None and isinstance(value, module.Tensor)
 
 
-def _channels(image: Any) -> np.ndarray:
-    """(N, H, W, 1 | 3 | 4) float32: the image's values, 1 being white."""
+def _values(image: Any) -> np.ndarray:
+    """(N, H, W, 1 | 3 | 4) uint8, uint16 or float: the image's values, its own memory where that can be."""
     if _is_pil(image):
         values = _pil_values(image)
     elif _is_tensor(image):
@@ -92,16 +139,9 @@ def _channels(image: Any) -> np.ndarray:
         )
     if not values.size:
         raise ValueError(f"image is empty, {'×'.join(map(str, values.shape))}; give one of at least one pixel")
-    return _unit(values, "image")
-
-
-def _unit(values: np.ndarray, what: str) -> np.ndarray:
-    """Float32 with white at 1, from uint8, uint16 or float."""
-    if values.dtype.kind == "f":
-        return values.astype(np.float32)
-    if values.dtype.str[1:] not in FULL:
-        raise ValueError(f"{what} has dtype {values.dtype}; give uint8, uint16, or float in 0..1")
-    return values.astype(np.float32) / FULL[values.dtype.str[1:]]
+    if values.dtype.kind != "f" and values.dtype.str[1:] not in FULL:
+        raise ValueError(f"image has dtype {values.dtype}; give uint8, uint16, or float in 0..1")
+    return values
 
 
 def _pil_values(image: PILImage.Image) -> np.ndarray:
@@ -140,7 +180,9 @@ def _hole(mask: Any, batch: int, height: int, width: int) -> np.ndarray:
     white = 1 if values.dtype.kind == "f" else next((full for full in (1, 255, 65535) if high <= full), 0)
     if not (low >= 0 and high <= white):
         raise ValueError(f"mask has values from {low:g} to {high:g}; give bool, 0 and 255, or float in 0..1")
-    return np.broadcast_to(values > white / 2, (batch, height, width)).copy()
+    return np.broadcast_to(
+        values > (white / 2 if values.dtype.kind == "f" else white // 2), (batch, height, width)
+    ).copy()
 
 
 def _pil_mask(mask: PILImage.Image) -> np.ndarray:
@@ -158,9 +200,7 @@ def _one_channel(values: np.ndarray, batch: int, height: int, width: int) -> np.
         return values.reshape(-1, height, width)
     if len(shape) == 3 and shape[2] in (1, 3, 4):
         if shape[:2] == (height, width):
-            colors = (
-                values[..., :1] if (values[..., :1] == values[..., :3]).all() else _unit(values, "mask")[..., :3] @ LUMA
-            )
+            colors = values[..., :1] if (values[..., :1] == values[..., :3]).all() else _unit(values)[..., :3] @ LUMA
             grey = colors.reshape(height, width)
             return grey if shape[2] < 4 else grey * (values[..., 3] > 0)
         shape = shape[:2]
@@ -178,44 +218,55 @@ def _as_channels(rgb: np.ndarray, count: int) -> np.ndarray:
     return rgb if count == 3 else np.concatenate([rgb, np.ones_like(rgb[..., :1])], axis=-1)
 
 
+def _unit(values: np.ndarray) -> np.ndarray:
+    """A coloured mask in float32 with white at 1."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    if values.dtype.str[1:] not in FULL:
+        raise ValueError(f"mask has dtype {values.dtype}; give bool, uint8, uint16, or float in 0..1")
+    return values.astype(np.float32) / FULL[values.dtype.str[1:]]
+
+
 def _quantized(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     values = values.clip(0, 1)
     return values.astype(dtype) if dtype.kind == "f" else np.rint(values * FULL[dtype.str[1:]]).astype(dtype)
 
 
-def _into_tensor(image: Any, hole: np.ndarray, prediction: np.ndarray) -> Any:
+def _into_tensor(pixels: Any, patch: Patch) -> None:
+    """Write the patch into pixels (C, H, W)."""
     import torch
 
-    channels = np.moveaxis(_as_channels(prediction, image.shape[-3]), -1, 1)
-    if not image.is_floating_point():
-        channels = _quantized(channels, np.dtype(np.uint8))
-    filled = torch.from_numpy(np.ascontiguousarray(channels)).to(image.device, image.dtype).reshape(image.shape)
-    where = torch.from_numpy(hole)[:, None].to(image.device)
-    return torch.where(where if image.ndim == 4 else where[0], filled, image.detach())
+    colors = _as_channels(patch.prediction[patch.hole], pixels.shape[0])
+    if not pixels.is_floating_point():
+        colors = _quantized(colors, np.dtype(np.uint8))
+    where = torch.from_numpy(patch.hole).to(pixels.device)
+    _part(pixels.permute(1, 2, 0), patch)[where] = torch.from_numpy(colors).to(pixels.device, pixels.dtype)
 
 
-def _into_pil(image: PILImage.Image, hole: np.ndarray, prediction: np.ndarray) -> PILImage.Image:
+def _into_pil(image: PILImage.Image, patches: Iterable[Patch]) -> PILImage.Image:
     from PIL import Image
 
     result = image.copy()
     if image.mode in DEEP or image.mode == "F":
         values = np.array(image)
-        scale = 1 if image.mode == "F" else 65535
-        grey = prediction[hole].clip(0, 1) @ LUMA * scale
-        values[hole] = grey if image.mode == "F" else np.rint(grey)
+        for patch in patches:
+            grey = patch.prediction[patch.hole].clip(0, 1) @ LUMA
+            _part(values, patch)[patch.hole] = grey if image.mode == "F" else np.rint(grey * 65535)
         result.frombytes(values.astype(DEEP.get(image.mode, "f4")).tobytes())
         return result
-    patch = Image.fromarray(_quantized(prediction, np.dtype(np.uint8)))
-    where = Image.fromarray(hole)
-    if image.mode in ("P", "PA"):
-        indices = np.zeros(hole.shape, dtype=np.uint8)
-        indices[hole] = _nearest_in_palette(image, np.asarray(patch)[hole])
-        result.paste(_palette_patch(image, indices), mask=where)
-        return result
     premultiplied = {"RGBa": "RGBA", "La": "LA"}.get(image.mode)
-    if premultiplied:
-        patch = patch.convert(premultiplied)
-    result.paste(patch.convert(image.mode, dither=Image.Dither.NONE), mask=where)
+    for patch in patches:
+        colors = _quantized(patch.prediction, np.dtype(np.uint8))
+        if image.mode in ("P", "PA"):
+            indices = np.zeros(patch.hole.shape, dtype=np.uint8)
+            indices[patch.hole] = _nearest_in_palette(image, colors[patch.hole])
+            part = _palette_patch(image, indices)
+        else:
+            part = Image.fromarray(colors)
+            part = (part.convert(premultiplied) if premultiplied else part).convert(
+                image.mode, dither=Image.Dither.NONE
+            )
+        result.paste(part, (patch.left, patch.top), mask=Image.fromarray(patch.hole))
     return result
 
 
@@ -243,6 +294,7 @@ def _palette_patch(image: PILImage.Image, indices: np.ndarray) -> PILImage.Image
     if image.mode == "P":
         patch = Image.fromarray(indices, mode="P")
     else:
-        patch = Image.frombytes("PA", image.size, np.stack([indices, np.full_like(indices, 255)], axis=2).tobytes())
+        size = (indices.shape[1], indices.shape[0])
+        patch = Image.frombytes("PA", size, np.stack([indices, np.full_like(indices, 255)], axis=2).tobytes())
     patch.putpalette(image.palette)  # type: ignore[arg-type]  # these two modes have one
     return patch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,17 @@ import torch
 import torch.nn.functional as F
 
 from . import contract
-from .contract import ImageLike
+from .contract import ImageLike, Patch, known_pixels
+from .folded import Folded, Plan, plan
+from .machine import has_bf16
 from .networks import GENERATOR, STRIDE, Generator, context_px
-from .windows import reduction, window_around
+from .windows import Window, boxes, reduction
 
 CONTEXT_PX = context_px(GENERATOR)
+COST_PX = (
+    3 * CONTEXT_PX // 5
+)  # a box costs as if each row computed so much around it: the first ones more, the last less
+PASS_PX = 1 << 18  # windows alike share a pass up to this; beyond, memory grows and nothing is gained
 
 
 class Inpainter:
@@ -25,6 +32,8 @@ class Inpainter:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator.eval()
+        on_cpu = generator.fill.device.type == "cpu"
+        self._network = Folded(generator, torch.bfloat16 if on_cpu and has_bf16() else torch.float32)
 
     @classmethod
     def from_pretrained(cls, name: Any, *, device: str | torch.device = "cpu", **options: Any) -> Inpainter:
@@ -46,30 +55,61 @@ class Inpainter:
         was trained on are filled at a reduced scale, and softly. `seed` is there for the methods that draw
         at random; this network does not. Raises `ValueError` for a wrong input.
         """
-        known, hole = contract.unpack(image, mask)
+        values, hole = contract.opened(image, mask)
         if not hole.any():
             return image
-        prediction = np.zeros_like(known)
-        for number in np.flatnonzero(hole.any(axis=(1, 2))):  # one by one: neighbours in a batch change nothing
-            largest = self.generator.largest_hole or max(hole.shape)
-            shrink = reduction(hole[number], largest)
-            # All the context that counts; at a reduced scale as much as holes had in training, which fills better.
-            context_px = CONTEXT_PX if shrink == 1 else shrink * largest // 2
-            window = window_around(hole[number], context_px, STRIDE * shrink).slices
-            prediction[number][window] = self._predict(known[number][window], hole[number][window], shrink)
-        return contract.repack(image, hole, prediction)
+        patches = []
+        for number in range(len(hole)):  # one by one: neighbours in a batch change nothing
+            found = self._filled(values[number], hole[number])
+            patches += [
+                Patch(number, box.top, box.left, hole[number][box.slices], prediction) for box, prediction in found
+            ]
+        return contract.patched(image, patches)
 
-    def _predict(self, known: np.ndarray, hole: np.ndarray, shrink: int) -> np.ndarray:
-        """(H, W, 3) in 0..1 for a window's known pixels (H, W, 3) and hole (H, W), seen `shrink` times smaller."""
-        device = self.generator.fill.device
-        image = torch.from_numpy(known).to(device).permute(2, 0, 1)[None]
-        where = torch.from_numpy(hole).to(device)[None, None]
-        if shrink == 1:
-            return _array(self.generator(self.generator.masked(image, where)))
-        image, where = _shrunk(image, where, shrink)
-        small = torch.where(where, self.generator(self.generator.masked(image, where)), image)
-        large = F.interpolate(small, scale_factor=shrink, mode="bilinear")
-        return _array(large)[: hole.shape[0], : hole.shape[1]]
+    def _filled(self, values: np.ndarray, hole: np.ndarray) -> list[tuple[Window, np.ndarray]]:
+        """Boxes that hold every hole pixel, and for each its prediction (h, w, 3) in 0..1."""
+        found, passes = [], defaultdict(list)
+        for box in boxes(hole, COST_PX):
+            shrink = reduction(hole[box.slices], self.generator.largest_hole or max(hole.shape))
+            if shrink > 1:
+                found.append((box, self._coarse(values, hole, box, shrink)))
+            else:
+                how = plan(box, *hole.shape)
+                passes[how.down, how.across].append((box, how))
+        for alike in passes.values():
+            window = alike[0][1].window
+            together = max(1, PASS_PX // window.area)
+            for start in range(0, len(alike), together):
+                some = alike[start : start + together]
+                predictions = self._predict(values, hole, [how for _, how in some])
+                found += [(box, prediction) for (box, _), prediction in zip(some, predictions, strict=True)]
+        return found
+
+    def _predict(self, values: np.ndarray, hole: np.ndarray, plans: list[Plan]) -> np.ndarray:
+        """(N, h, w, 3) in 0..1: the predictions of plans that share their spans, in one pass."""
+        wheres = np.stack([hole[how.window.slices] for how in plans])
+        known = known_pixels(np.stack([values[how.window.slices] for how in plans]), wheres)
+        image, where = self._tensors(known, wheres)
+        return _array(self._network(image, where, plans[0]))
+
+    def _coarse(self, values: np.ndarray, hole: np.ndarray, box: Window, shrink: int) -> np.ndarray:
+        """(h, w, 3) in 0..1 for a box, seen `shrink` times smaller: coherent, and soft."""
+        largest = self.generator.largest_hole
+        assert largest
+        outer = box.grown(shrink * largest // 2, STRIDE * shrink, hole.shape)  # as much context as in training
+        where = hole[outer.slices]
+        known = known_pixels(values[outer.slices], where)
+        image, mask = _shrunk(*self._tensors(known[None], where[None]), shrink)
+        small = torch.where(
+            mask, self._network(image, mask, plan(Window(0, 0, *mask.shape[2:]), *mask.shape[2:])), image
+        )
+        large = _array(F.interpolate(small, scale_factor=shrink, mode="bilinear"))[0]
+        return large[box.moved(-outer.top, -outer.left).slices]
+
+    def _tensors(self, known: np.ndarray, hole: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image (N, 3, H, W) and hole (N, 1, H, W) on the network's device, of arrays (N, H, W, 3) and (N, H, W)."""
+        image = torch.from_numpy(known).to(self._network.device).permute(0, 3, 1, 2)
+        return image, torch.from_numpy(hole).to(self._network.device)[:, None]
 
 
 def _shrunk(image: torch.Tensor, hole: torch.Tensor, factor: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -83,4 +123,4 @@ def _shrunk(image: torch.Tensor, hole: torch.Tensor, factor: int) -> tuple[torch
 
 
 def _array(image: torch.Tensor) -> np.ndarray:
-    return image[0].permute(1, 2, 0).cpu().numpy()
+    return image.permute(0, 2, 3, 1).cpu().numpy()

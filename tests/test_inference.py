@@ -59,6 +59,30 @@ def test_the_shipped_checkpoint_is_closer_to_photos_it_never_saw_than_a_classica
     assert np.mean(np.less(*errors)) > 0.5
 
 
+def test_far_holes_of_one_photo_are_filled_as_if_each_were_alone(inpainter: Inpainter) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (40, 900, 3), dtype=np.uint8)
+    holes = [np.zeros((40, 900), dtype=bool) for _ in range(4)]
+    for hole, (top, left, side) in zip(holes, [(5, 30, 9), (5, 330, 9), (5, 600, 9), (8, 860, 25)], strict=True):
+        hole[top : top + side, left : left + side] = True
+    together = inpainter(photo, np.logical_or.reduce(holes))
+    for hole in holes:
+        assert np.array_equal(together[hole], inpainter(photo, hole)[hole])
+
+
+def test_a_hole_in_a_large_photo_costs_little_more_memory_than_the_result() -> None:
+    code = (
+        "import resource, numpy as np; from inpaint_hub import Generator, Inpainter;"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024;"
+        "inpainter = Inpainter(Generator()); hole = np.zeros((6000, 4000), dtype=bool); hole[3000:3009, :9] = True;"
+        "photo = np.full((6000, 4000, 3), 100, dtype=np.uint8);"
+        "inpainter(photo[2800:3300, :300], hole[2800:3300, :300]);"
+        "before = peak(); inpainter(photo, hole); print(peak() - before)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
+    photo_mb = 6000 * 4000 * 3 / 2**20
+    assert float(ran.stdout) < 2 * photo_mb, "a copy in float32 alone takes four"
+
+
 def test_the_seed_is_accepted_and_the_same_call_gives_the_same_result(details: list[np.ndarray]) -> None:
     inpainter, hole = Inpainter.from_pretrained("cifar10"), np.zeros((32, 32), dtype=bool)
     hole[3:9, 0:7] = True

@@ -11,19 +11,17 @@ from conftest import ROOT
 
 LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "history"],
-    ["windows", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
-    ["classical", "data", "updates", "masks"],
+    ["windows", "holes", "metrics", "networks", "checkpoint", "photo"],
+    ["classical", "data", "updates", "masks", "folded"],
     ["inference", "evaluation", "averaging"],
     ["hub", "methods"],
-    ["cli"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 ONLY_IN = {
     "gradio": {"app"},
-    "argparse": {"app", "cli", "train_accelerate"},
+    "argparse": {"app", "train_accelerate"},
     "accelerate": {"train_accelerate"},
-    "datasets": {"sources"},
-    "fsspec": {"sources"},
+    "datasets": {"data"},
     "cv2": {"classical"},
     "patchmatch": {"classical"},
     "matplotlib": {"history"},

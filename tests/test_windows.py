@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import holes, sides
 
-from inpaint_hub import Inpainter
-from inpaint_hub.inference import CONTEXT_PX
-from inpaint_hub.windows import reduction, window_around
+from inpaint_hub.windows import CELL, around, boxes, reduction, window_around
 
 
 @given(height=sides, width=sides, context=st.integers(0, 9), multiple=st.integers(1, 4), data=st.data())
@@ -35,16 +32,43 @@ def test_a_window_holds_the_hole_and_its_context_inside_the_photo_on_the_grid(
         assert end < places.max() + 1 + context + multiple
 
 
-def test_a_window_gives_what_the_whole_photo_gives(inpainter: Inpainter) -> None:
-    height, width = 24, 2 * CONTEXT_PX + 58  # long and thin: the window is strictly inside, and cheap
-    photo = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 150), st.integers(1, 150), st.integers(1, 12), st.integers(0, 90))
+def test_boxes_hold_every_hole_pixel_once_and_cost_no_more_than_one(
+    seed: int, height: int, width: int, count: int, context: int
+) -> None:
+    random = np.random.default_rng(seed)
     hole = np.zeros((height, width), dtype=bool)
-    hole[5:15, CONTEXT_PX + 21 : CONTEXT_PX + 30] = True
-    assert window_around(hole, CONTEXT_PX, 4).slices[1] != slice(0, width)
-    whole, box = torch.from_numpy(photo).permute(2, 0, 1)[None] / 255, torch.from_numpy(hole)[None, None]
-    with torch.inference_mode():
-        prediction = inpainter.generator(inpainter.generator.masked(whole, box))[0].permute(1, 2, 0).numpy()
-    assert np.array_equal(inpainter(photo, hole)[hole], np.rint(prediction[hole] * 255).astype(np.uint8))
+    for row, column in zip(random.integers(0, height, count), random.integers(0, width, count), strict=True):
+        hole[row : row + random.integers(1, 30), column : column + random.integers(1, 30)] = True
+    times_held = np.zeros(hole.shape, dtype=int)
+    for box in boxes(hole, context):
+        assert around(hole[box.slices]) == (0, 0, box.bottom - box.top, box.right - box.left), "not tight"
+        times_held[box.slices] += hole[box.slices]
+    assert np.array_equal(times_held, hole)
+    cost = sum((b.bottom - b.top + 2 * context) * (b.right - b.left + 2 * context) for b in boxes(hole, context))
+    whole = around(hole)
+    cells = [-(-(end - start) // CELL) * CELL for start, end in ((whole.top, whole.bottom), (whole.left, whole.right))]
+    assert cost <= (cells[0] + 2 * context) * (cells[1] + 2 * context)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "count"),
+    [
+        ([(0, 0, 10, 10), (500, 500, 510, 510)], 2),  # far apart
+        ([(0, 0, 10, 10), (30, 30, 40, 40)], 1),  # near
+        ([(0, 0, 600, 4), (0, 0, 4, 600), (596, 0, 600, 600), (0, 596, 600, 600)], 8),  # a frame: half a side each
+        ([(100, 100, 500, 500)], 1),  # a wide hole stays whole
+    ],
+)
+def test_what_is_far_apart_comes_apart(pieces: list[tuple[int, int, int, int]], count: int) -> None:
+    hole = np.zeros((600, 600), dtype=bool)
+    for top, left, bottom, right in pieces:
+        hole[top:bottom, left:right] = True
+    assert len(boxes(hole, 40)) == count
+
+
+def test_nothing_masked_has_no_boxes() -> None:
+    assert boxes(np.zeros((20, 30), dtype=bool), 9) == []
 
 
 def shape(height: int, width: int, top: int, left: int, bottom: int, right: int) -> np.ndarray:
