@@ -146,6 +146,7 @@ PRESETS: dict[str, Recipe] = {
         num_train_epochs=7,
         optimizer="muon",
         learning_rate=1e-3,
+        lr_warmup_images=1_600,  # the shipped weights had 6,400: 1.4 dB less after 2,000 images
         lr_decay_from=0.5,
         adam_beta1=0.5,
         adversarial_loss="cross-entropy",
