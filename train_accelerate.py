@@ -36,11 +36,11 @@ from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import interpolate, moving_average, settle
-from inpaint_hub.data import TERMS, Batch, Images, mean_color, split_images, training_batch
+from inpaint_hub.data import SPLITS, TERMS, Batch, Images, mean_color, split_images, training_batch
 from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
 from inpaint_hub.history import Progress
 from inpaint_hub.holes import as_hole
-from inpaint_hub.machine import bf16_slowdown, choose_threads, seconds
+from inpaint_hub.machine import bf16_slowdown, choose_threads, has_bf16, seconds
 from inpaint_hub.muon import Muon
 from inpaint_hub.networks import Discriminator, Generator, frozen
 from inpaint_hub.recipes import PRESETS, Recipe
@@ -52,7 +52,7 @@ def main() -> None:
     args, recipe = parse_args()
     accelerator = Accelerator(
         cpu=args.cpu,
-        mixed_precision=args.mixed_precision,
+        mixed_precision=precision(args),
         log_with=args.report_to,
         project_dir=args.logging_dir or args.output_dir / "logs",
     )
@@ -71,6 +71,7 @@ def main() -> None:
 
     # Data: decoded once, split by a hash of the pixels.
     images = load_images(args, recipe, accelerator)
+    accelerator.print(*images.remarks(), sep="\n", end="\n" if images.remarks() else "")
     epoch_images, hole_sides = len(images.train), (recipe.hole_min, recipe.hole_max)
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
@@ -88,6 +89,9 @@ def main() -> None:
     if accelerator.num_processes > 1:
         synchronize(generator, accelerator.device)
         synchronize(discriminator, accelerator.device)
+    if args.torch_compile:
+        generator.compile()
+        discriminator.compile()
     generator, discriminator = accelerator.prepare(generator, discriminator)
     generator_optimizers, discriminator_optimizers = (
         [accelerator.prepare(optimizer) for optimizer in some]
@@ -131,10 +135,11 @@ def main() -> None:
         accelerator.print(estimate(recipe, parts, total_images, run_updates, own_batch(0)))
         return
 
-    # Resume.
+    # Resume. Nothing that decides the weights may have changed but the length of the run.
+    settings = recipe.to_dict() | {"seed": args.seed, "mixed_precision": accelerator.mixed_precision}
     progress = Progress()
     if state := checkpoint.load(args.output_dir, args.resume_from_checkpoint):
-        progress = resume(state, parts, recipe, args.seed)
+        progress = resume(state, parts, settings)
         torch.set_num_threads(threads := state["threads"])  # sums in another order are other sums
         accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
     accelerator.init_trackers("inpaint-hub", config=recipe.to_dict())
@@ -172,7 +177,7 @@ def main() -> None:
             accelerator.log(row, step=progress.images_seen)
         if accelerator.is_main_process and (done or stopping or progress.step % args.checkpointing_steps == 0):
             progress.check()
-            state = progress.state() | {"threads": threads, "recipe": recipe.to_dict(), "seed": args.seed}
+            state = progress.state() | {"threads": threads, "settings": settings}
             state |= {name: part.state_dict() for name, part in parts.items()}
             checkpoint.save(args.output_dir, progress.step, state, keep=args.checkpoints_total_limit)
     bar.close()
@@ -186,10 +191,11 @@ def main() -> None:
             settled()
         generator = averaged.half().float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
-        facts["counts"] = {split: len(members) for split, members in images._asdict().items()}
+        facts["counts"] = {split: len(getattr(images, split)) for split in SPLITS}
+        facts["unreadable"] = images.unreadable
         facts["figures"] = compare({"this model": generator}, images.test, hole_sides)
         publish(generator, parts["discriminator"], facts, args.output_dir)
-        print(f"the model is in {args.output_dir}: see README.md there")
+        print(*images.remarks(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
         if args.push_to_hub:
             print("pushed to", hub.publish(args.output_dir, args.hub_model_id, token=args.hub_token))
     accelerator.end_training()
@@ -224,6 +230,16 @@ def networks(recipe: Recipe, fill_color: tuple[float, float, float]) -> tuple[Ge
         except (ValueError, OSError, RuntimeError) as error:
             sys.exit(f"cannot start from {recipe.init_from}: {error}")
     return generator.to(memory_format=torch.channels_last), discriminator.to(memory_format=torch.channels_last)
+
+
+def precision(args: argparse.Namespace) -> str:
+    """The mixed precision: the flag's, else the launcher's, else bf16 where it is much faster than fp32."""
+    asked = args.mixed_precision or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if args.mixed_precision or asked != "no":
+        return str(asked)
+    if torch.cuda.is_available() and not args.cpu:
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
+    return "bf16" if has_bf16() else "no"
 
 
 def launch_warning(accelerator: Accelerator) -> str | None:
@@ -409,13 +425,13 @@ class StopRequest:
         signal.signal(number, signal.SIG_DFL)  # the second one stops at once
 
 
-def resume(state: dict[str, Any], parts: dict[str, Any], recipe: Recipe, seed: int) -> Progress:
+def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any]) -> Progress:
     """The progress of a checkpoint, whose weights and optimisers `parts` now hold.
 
-    Only the length of the run may have changed: another recipe or seed is a refusal.
+    Only the length of the run may have changed: other settings are a refusal.
     """
-    now, then = recipe.to_dict() | {"seed": seed}, Recipe().to_dict() | state["recipe"] | {"seed": state["seed"]}
-    changed = [f"{name} {then[name]} -> {now[name]}" for name in now if now[name] != then[name]]
+    then = Recipe().to_dict() | state["settings"]  # a field that is new since then had its default
+    changed = [f"{name} {then.get(name)} -> {now}" for name, now in settings.items() if now != then.get(name)]
     changed = [change for change in changed if not change.startswith("num_train_epochs")]
     if changed:
         sys.exit(
@@ -487,7 +503,10 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     parser.add_argument("--dry_run", action="store_true", help="print the recipe, time and memory, and train nothing")
     parser.add_argument("--max_train_steps", type=int, help="iterations in all; overrides --num_train_epochs")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the order, the holes and the first weights")
-    parser.add_argument("--mixed_precision", choices=("no", "fp16", "bf16"), help="default: accelerate's configuration")
+    parser.add_argument(
+        "--mixed_precision", choices=("no", "fp16", "bf16"), help="default: the launcher's, else bf16 where it is fast"
+    )
+    parser.add_argument("--torch_compile", action="store_true", help="compile both networks first, which takes minutes")
     parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
     parser.add_argument("--checkpointing_steps", type=int, default=500, help="iterations between two checkpoints")
     parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="checkpoints to keep")

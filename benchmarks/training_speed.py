@@ -51,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--optimizer", choices=("adam", "muon"), default="adam", help="the generator's")
+    parser.add_argument("--torch_compile", action="store_true", help="compile both networks first")
     args = parser.parse_args()
     recipe = PRESETS["cifar10"].replace(optimizer=args.optimizer)
     rates = {name: matmul_rate(dtype, 3, Accelerator().device) for name, dtype in PRECISIONS.items()}
@@ -64,6 +65,9 @@ def main() -> None:
         for size, batch in SIZES:
             generator = Generator().to(memory_format=torch.channels_last).to(accelerator.device)
             discriminator = Discriminator(size).to(memory_format=torch.channels_last).to(accelerator.device)
+            if args.torch_compile:
+                generator.compile()
+                discriminator.compile()
             networks = accelerator.prepare(generator, discriminator)
             both = [[accelerator.prepare(one) for one in some] for some in optimizers(recipe, generator, discriminator)]
             image = torch.rand(batch, 3, size, size, device=accelerator.device)

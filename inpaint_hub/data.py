@@ -8,23 +8,21 @@ validation images itself is taken at its word.
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from .holes import permutation, rectangles, uniforms
-
-if TYPE_CHECKING:
-    from datasets import Dataset
+from .sources import in_threads, load, picture, short_side, title
 
 SPLITS = {"train": 0.90, "validation": 0.05, "test": 0.05}  # of all images (paper, Section IV)
+LOOKED_AT = 200  # pictures whose size is read before any is decoded
 
 # What is known of the terms of the data sets that presets name; others' are for --data_terms to say.
 TERMS = {
@@ -41,6 +39,50 @@ class Images(NamedTuple):
     train: Sequence[Tensor] | Tensor
     validation: Tensor
     test: Tensor
+    unreadable: list[str]  # what could not be decoded and is left out, by file name or row
+    enlarged: int = 0  # images whose short side was below S
+
+    def remarks(self) -> list[str]:
+        """A sentence for each thing about the images that should be known."""
+        said = []
+        if self.unreadable:
+            named = ", ".join(self.unreadable[:20]) + (", ..." if len(self.unreadable) > 20 else "")
+            said.append(f"images that cannot be decoded and are left out: {len(self.unreadable)} ({named})")
+        if self.enlarged:
+            said.append(f"images smaller than {self.test.shape[3]} px, which are enlarged: {self.enlarged}")
+        return said
+
+
+class Member(NamedTuple):
+    """An image of a split: its hash, and its pixels (H, W, 3) uint8 at the size that training needs."""
+
+    split: str
+    key: bytes
+    pixels: np.ndarray
+    short_side: int  # before it was scaled, px
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What becomes of a row, given its number and source: a `Member`, or its title where it cannot be decoded."""
+
+    name: str
+    sources: frozenset[str]
+    resolution: int
+    seed: int
+    crop_min: float
+
+    def __call__(self, numbered: tuple[int, tuple[str, dict[str, Any]]]) -> Member | str:
+        number, (source, row) = numbered
+        shown = picture(row)
+        if shown is None:
+            return title(row, number, self.name)
+        key = digest(shown, self.seed)
+        split = split_of(source, key, self.sources)
+        whole = split == "train" and self.crop_min < 1
+        side = round(self.resolution / self.crop_min)
+        pixels = _scaled(shown, side) if whole else _square(shown, self.resolution)
+        return Member(split, key, pixels, min(shown.size))
 
 
 def split_images(
@@ -58,44 +100,52 @@ def split_images(
     called validation, what it and a test split hold is never trained on; without the latter the
     former is halved. A split is in the order of its hashes, the same on every machine. With
     `crop_min` below 1 the training images keep their shape, and the size that crops of that
-    fraction of the short side need.
+    fraction of the short side need. What cannot be decoded is left out, and named.
 
-    Raises `ValueError` where there is nothing to read, or too little for three splits.
+    Raises `ValueError` where there is nothing to read, too little for three splits, or where most
+    images are smaller than `resolution`.
     """
-    keyed: dict[str, list[tuple[bytes, np.ndarray]]] = {split: [] for split in SPLITS}
-    unreadable = []
-    sources = _load(name)
-    held_out = {"test"} & {*sources} if "validation" in sources else set()
-    for number, source, picture in _pictures(sources, name, image_column, progress):
-        if picture is None:
-            unreadable.append(number)
-            continue
-        key = digest(picture, seed)
-        split = _split_of(key, SPLITS)
-        if "validation" in sources:
-            split = source if source in held_out else "train"
-            if source == "validation":
-                split = source if held_out else _split_of(key, {"validation": 0.5, "test": 0.5})
-        whole = split == "train" and crop_min < 1
-        pixels = _scaled(picture, round(resolution / crop_min)) if whole else _square(picture, resolution)
-        keyed[split].append((key, pixels))
-    if unreadable:
-        warnings.warn(
-            f"{len(unreadable)} images of {name} cannot be decoded and are left out: rows "
-            + ", ".join(map(str, unreadable[:20]))
-            + (" ..." if len(unreadable) > 20 else ""),
-            stacklevel=2,
-        )
-    for split, members in keyed.items():
-        if not members:
-            count = sum(map(len, keyed.values()))
+    from tqdm.auto import tqdm
+
+    sources = load(name, image_column)
+    total = sum(map(len, sources.values()))
+    every = max(1, total // LOOKED_AT)
+    refuse_small((some[n] for some in sources.values() for n in range(0, len(some), every)), resolution)
+    reader = Reader(name, frozenset(sources), resolution, seed, crop_min)
+    members: list[Member] = []
+    unreadable: list[str] = []
+    rows = ((source, row) for source, some in sources.items() for row in some)
+    bar = tqdm(total=total, desc="decode", unit=" images", unit_scale=True, disable=not progress, leave=False)
+    for found in in_threads(reader, enumerate(rows)):
+        bar.update()
+        if isinstance(found, Member):
+            members.append(found)
+        else:
+            unreadable.append(found)
+    bar.close()
+    members.sort(key=lambda member: member.key)
+    tensors = {split: [_tensor(member.pixels) for member in members if member.split == split] for split in SPLITS}
+    for split, some in tensors.items():
+        if not some:
             raise ValueError(
-                f"{name} has {count} readable images, which leaves none for {split}; it needs a few hundred"
+                f"{name} has {len(members)} readable images, which leaves none for {split}; it needs a few hundred"
+                + (f". Not readable: {', '.join(unreadable[:5])} ..." if unreadable else "")
             )
-        members.sort(key=lambda member: member[0])
-    tensors = {split: [_tensor(pixels) for _, pixels in members] for split, members in keyed.items()}
     train = tensors["train"] if crop_min < 1 else torch.stack(tensors["train"])
-    return Images(train, torch.stack(tensors["validation"]), torch.stack(tensors["test"]))
+    enlarged = sum(member.short_side < resolution for member in members)
+    return Images(train, torch.stack(tensors["validation"]), torch.stack(tensors["test"]), unreadable, enlarged)
+
+
+def refuse_small(rows: Iterable[dict[str, Any]], resolution: int) -> None:
+    """Raise `ValueError` if most of the pictures in these rows would have to be enlarged. Reads only their heads."""
+    sides = [side for side in map(short_side, rows) if side is not None]
+    small = sum(side < resolution for side in sides)
+    if small > len(sides) / 2:
+        raise ValueError(
+            f"most images are smaller than {resolution} px ({small} of {len(sides)} looked at; half of them have a"
+            f" short side of {sorted(sides)[len(sides) // 2]} px or less), and enlarged ones would teach it to blur;"
+            " give a smaller --resolution, or larger images"
+        )
 
 
 def digest(picture: Image.Image, seed: int) -> bytes:
@@ -106,60 +156,22 @@ def digest(picture: Image.Image, seed: int) -> bytes:
     return key.digest()
 
 
-def _split_of(key: bytes, shares: dict[str, float]) -> str:
+def split_of(source: str, key: bytes, sources: frozenset[str]) -> str:
+    """The split of an image of `source`, one of the `sources` of its data set, by its hash where they do not say."""
+    if "validation" not in sources:
+        return _drawn(key, SPLITS)
+    if source == "validation" and "test" not in sources:
+        return _drawn(key, {"validation": 0.5, "test": 0.5})
+    return source if source in ("validation", "test") else "train"
+
+
+def _drawn(key: bytes, shares: dict[str, float]) -> str:
     place = int.from_bytes(key[:8], "big") / 2**64
     for split, share in shares.items():
         place -= share
         if place < 0:
             return split
     return split  # the last one takes what rounding leaves
-
-
-def _pictures(
-    sources: dict[str, Dataset], name: str, image_column: str | None, progress: bool
-) -> Iterator[tuple[int, str, Image.Image | None]]:
-    """Every row's number, its own split, and its upright RGB picture, None where it cannot be decoded."""
-    from datasets import concatenate_datasets
-    from tqdm.auto import tqdm
-
-    rows = concatenate_datasets([_only_images(rows, name, image_column) for rows in sources.values()])
-    origins = [source for source, rows in sources.items() for _ in range(len(rows))]
-    for number in tqdm(range(len(rows)), "decode", unit=" images", unit_scale=True, disable=not progress, leave=False):
-        try:
-            yield number, origins[number], rows[number]["image"].convert("RGB")
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-            yield number, origins[number], None
-
-
-def _load(name: str) -> dict[str, Dataset]:
-    from datasets import DatasetDict, load_dataset, load_from_disk
-
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        if name.count("/") != 1 or name.startswith((".", "/", "~")):
-            raise ValueError(f"{name} is no folder here, and no data set on the Hub, which would be owner/name")
-        return load_dataset(name)
-    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
-        loaded = load_from_disk(str(folder))
-        return loaded if isinstance(loaded, DatasetDict) else {"train": loaded}
-    if not any(path.is_file() and not path.name.startswith(".") for path in folder.rglob("*")):
-        raise ValueError(f"{name} is an empty folder; put images into it, or Parquet files with an image column")
-    return load_dataset(str(folder))
-
-
-def _only_images(split: Dataset, name: str, image_column: str | None) -> Dataset:
-    """The split with the one column "image", a picture where it can be decoded."""
-    from datasets import Image as ImageFeature
-
-    columns = split.column_names
-    if image_column is None:
-        pictured = [column for column in columns if isinstance(split.features[column], ImageFeature)]
-        named = [column for column in ("image", "img") if column in columns]
-        image_column = next(iter(pictured + named), None)
-    if image_column not in columns:
-        raise ValueError(f"{name} has the columns {', '.join(columns)}; say with --image_column which holds the images")
-    split = split.select_columns(image_column).cast_column(image_column, ImageFeature(mode="RGB"))
-    return split if image_column == "image" else split.rename_column(image_column, "image")
 
 
 def _square(picture: Image.Image, side: int) -> np.ndarray:

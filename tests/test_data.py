@@ -23,7 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 def load(folder: Path, **options: object) -> dict[str, Sequence[torch.Tensor]]:
-    return split_images(str(folder), 32, seed=0, progress=False, **options)._asdict()  # type: ignore[arg-type]
+    images = split_images(str(folder), 32, seed=0, progress=False, **options)  # type: ignore[arg-type]
+    return {"train": images.train, "validation": images.validation, "test": images.test}
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +68,40 @@ def test_a_duplicate_never_straddles_two_splits(pictures: Path, tmp_path: Path) 
     assert not splits["train"] & splits["validation"]
 
 
-def test_an_image_that_cannot_be_decoded_is_left_out_with_a_warning(pictures: Path, tmp_path: Path) -> None:
-    shutil.copytree(pictures, tmp_path / "some")
-    (tmp_path / "some" / "000.png").write_bytes((pictures / "000.png").read_bytes()[:60])
-    with pytest.warns(UserWarning, match="1 images of .* cannot be decoded .* rows 0"):
-        assert sum(map(len, load(tmp_path / "some").values())) == 239
+def test_images_that_cannot_be_decoded_are_left_out_and_named(pictures: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(pictures, tmp_path / "some")
+    (folder / "deep").mkdir()
+    (folder / "000.png").write_bytes((pictures / "000.png").read_bytes()[:60])
+    (folder / "deep" / "empty.jpg").touch()
+    (folder / "iphone.HEIC").write_bytes(b"what Pillow does not know")
+    images = split_images(str(folder), 32, seed=0, progress=False)
+    assert images.unreadable == ["000.png", "deep/empty.jpg", "iphone.HEIC"]
+    assert sum(len(images[n]) for n in range(3)) == 239
+    assert images.remarks() == [
+        "images that cannot be decoded and are left out: 3 (000.png, deep/empty.jpg, iphone.HEIC)"
+    ]
+
+
+def test_rows_without_a_file_name_are_named_by_their_number(pictures: Path, tmp_path: Path) -> None:
+    contents = [path.read_bytes() for path in sorted(pictures.glob("*.png"))]
+    contents[7] = contents[7][:60]
+    rows = [{"bytes": content, "path": None} for content in contents] + [None]
+    Dataset.from_dict({"image": rows}, Features({"image": ImageFeature()})).to_parquet(tmp_path / "train.parquet")
+    assert split_images(str(tmp_path), 32, seed=0, progress=False).unreadable == ["row 7", "row 240"]
+
+
+def test_a_few_images_smaller_than_the_resolution_are_counted(pictures: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(pictures, tmp_path / "some")
+    for number in range(3):
+        Image.new("RGB", (31, 200), (number, 0, 0)).save(folder / f"small-{number}.png")
+    images = split_images(str(folder), 32, seed=0, progress=False)
+    assert images.enlarged == 3
+    assert images.remarks() == ["images smaller than 32 px, which are enlarged: 3"]
+
+
+def test_mostly_too_small_images_are_refused_with_the_size_that_they_have(pictures: Path) -> None:
+    with pytest.raises(ValueError, match=r"smaller than 64 px \(240 of 240 looked at; .* short side of 36 px or less"):
+        split_images(str(pictures), 64, seed=0, progress=False)
 
 
 @pytest.mark.parametrize(

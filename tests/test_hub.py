@@ -31,7 +31,7 @@ from PIL import Image
 from safetensors.torch import load, save
 
 from inpaint_hub import Discriminator, Generator, Inpainter, hub
-from inpaint_hub.data import split_images
+from inpaint_hub.data import SPLITS, split_images
 from inpaint_hub.networks import HubModel
 
 Client = Callable[..., Any]
@@ -96,7 +96,7 @@ def fill(name: str | Path, image: Image.Image, mask: np.ndarray) -> Image.Image:
 def split_of(name: str | Path) -> dict[str, str]:
     """A data set's splits, small enough to travel."""
     splits = split_images(str(name), 32, seed=0, progress=False)
-    return {part: sha256(images.numpy().tobytes()).hexdigest() for part, images in splits._asdict().items()}
+    return {part: sha256(getattr(splits, part).numpy().tobytes()).hexdigest() for part in SPLITS}
 
 
 def user_name(token: str) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from conftest import ROOT
 from PIL import Image
 
 from inpaint_hub import METHODS, Inpainter
+from inpaint_hub.cli import main
 from train_accelerate import parse_args
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +45,8 @@ def test_every_flag_that_it_names_is_one(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(sys, "argv", ["train_accelerate.py", "--help"])
     with pytest.raises(SystemExit):
         parse_args()
+    with pytest.raises(SystemExit):
+        main(["fill", "--help"])
     known = capsys.readouterr().out + (ROOT / "benchmarks" / "rectangles.py").read_text()
     known += (
         "--multi_gpu --nproc_per_node --nnodes --node_rank --master_addr --master_port"  # accelerate's and torchrun's
@@ -67,3 +73,27 @@ def test_every_method_that_it_names_is_one() -> None:
     named = re.findall(r'method="([\w-]+)"', README)
     assert named
     assert set(named) <= set(METHODS)
+
+
+def test_the_command_line_answers_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("photos", "masks"):
+        (tmp_path / folder).mkdir()
+    for name in ("cat.jpg", "desk-plant.jpg"):
+        shutil.copy(ROOT / "examples" / name, tmp_path / "photos")
+        with Image.open(ROOT / "examples" / name) as photo:
+            mask = Image.new("L", photo.size)
+        mask.paste(255, (100, 100, 160, 160))
+        mask.save(tmp_path / "masks" / Path(name).with_suffix(".png"))
+    shutil.copy(tmp_path / "photos/cat.jpg", tmp_path)
+    shutil.copy(tmp_path / "masks/cat.png", tmp_path / "mask.png")
+    (tmp_path / "photos/broken.jpg").write_bytes(b"no picture")
+    shutil.copy(tmp_path / "mask.png", tmp_path / "masks/broken.png")
+    session = next(block for block in blocks("console") if "$ inpaint-hub fill" in block)
+    for step in re.split(r"^\$ inpaint-hub ", session, flags=re.MULTILINE)[1:]:
+        command, _, shown = step.partition("\n")
+        main(shlex.split(command))
+        said = capsys.readouterr()
+        assert said.err + said.out == shown

@@ -11,17 +11,19 @@ from conftest import ROOT
 
 LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "history"],
-    ["windows", "holes", "metrics", "networks", "checkpoint", "photo"],
+    ["windows", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
     ["classical", "data", "updates", "masks", "folded"],
     ["inference", "evaluation", "averaging"],
     ["hub", "methods"],
+    ["cli"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 ONLY_IN = {
     "gradio": {"app"},
-    "argparse": {"app", "train_accelerate"},
+    "argparse": {"app", "cli", "train_accelerate"},
     "accelerate": {"train_accelerate"},
-    "datasets": {"data"},
+    "datasets": {"sources"},
+    "fsspec": {"sources"},
     "cv2": {"classical"},
     "patchmatch": {"classical"},
     "matplotlib": {"history"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,10 +18,12 @@ import pytest
 import torch
 from accelerate import Accelerator
 from conftest import ROOT
+from safetensors.torch import load_file
 
 from inpaint_hub import Discriminator, Inpainter, checkpoint
+from inpaint_hub.machine import bf16_slowdown, has_bf16
 from inpaint_hub.recipes import PRESETS
-from train_accelerate import launch_warning, networks, parse_args, resume, shown_command
+from train_accelerate import launch_warning, networks, parse_args, precision, resume, shown_command
 
 STEPS = 20
 SETTINGS = [
@@ -109,16 +113,72 @@ def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
 def test_a_run_is_not_resumed_with_another_recipe() -> None:
     then = PRESETS["cifar10"]
     with pytest.raises(SystemExit, match=r"learning_rate 0\.001 -> 0\.5"):
-        resume({"recipe": then.to_dict(), "seed": 0}, {}, then.replace(learning_rate=0.5), 0)
+        resume({"settings": then.to_dict()}, {}, then.replace(learning_rate=0.5).to_dict())
 
 
-def test_a_data_set_that_is_not_there_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
-    process = start(tmp_path / "nothing", tmp_path / "run")
+def test_the_precision_is_the_flags_else_the_launchers_else_bf16_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def chosen(flag: str | None, launcher: str | None) -> str:
+        monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
+        if launcher:
+            monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launcher)
+        return precision(argparse.Namespace(mixed_precision=flag, cpu=True))
+
+    assert chosen("no", "bf16") == "no"
+    assert chosen(None, "fp16") == "fp16"
+    assert chosen(None, None) == chosen(None, "no") == ("bf16" if has_bf16() else "no")
+    if has_bf16():
+        assert bf16_slowdown() < 1.5
+
+
+@pytest.mark.slow
+def test_compiled_networks_end_with_about_the_same_weights(pictures: Path, tmp_path: Path) -> None:
+    few = ["--max_train_steps", "2", "--mixed_precision", "no"]
+    for name, more in (("plain", []), ("compiled", ["--torch_compile"])):
+        process = start(pictures, tmp_path / name, *few, *more)
+        printed = process.communicate(timeout=280)[0]
+        assert process.returncode == 0, printed
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("plain", "compiled"))
+    for name, weight in one.items():
+        torch.testing.assert_close(other[name], weight, rtol=0.01, atol=0.01, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("data", "flags", "says"),
+    [
+        ("nothing", [], "no folder here"),
+        ("empty", [], "is an empty folder"),
+        ("pictures", ["--image_column", "photo"], "has the columns image; say with --image_column"),
+        ("pictures", ["--resolution", "64"], "most images are smaller than 64 px"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_ends_the_start_with_a_sentence(
+    data: str, flags: list[str], says: str, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    process = start(pictures if data == "pictures" else tmp_path / data, tmp_path / "run", *flags)
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 1
     assert "cannot train on" in printed
-    assert "no folder here" in printed
+    assert says in printed
     assert "Traceback" not in printed
+
+
+def test_images_that_cannot_be_decoded_are_named_at_the_start_and_at_the_end(pictures: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(pictures, tmp_path / "some")
+    (folder / "000.png").write_bytes((pictures / "000.png").read_bytes()[:60])
+    (folder / "empty.jpg").touch()
+    process = start(folder, tmp_path / "run", "--max_train_steps", "1")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    sentence = "images that cannot be decoded and are left out: 2 (000.png, empty.jpg)"
+    assert printed.count(sentence) == 2
+    assert sentence in printed.splitlines()[-2]
+    assert json.loads((tmp_path / "run" / "figures.json").read_text())["unreadable"] == ["000.png", "empty.jpg"]
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert "2 could not be decoded and were left out" in card
+    assert "empty.jpg" not in card, "a card tells no names of files"
 
 
 @pytest.mark.parametrize("words", [["--hub_token", "hf_secret"], ["--hub_token=hf_secret"]])
@@ -216,7 +276,16 @@ ALIKE = [
     "--max_train_steps",
     "8",
 ]
-ALIKE += ["--train_batch_size", "8", "--learning_rate", "1e-4", "--discriminator_learning_rate", "1e-6"]
+ALIKE += [
+    "--mixed_precision",
+    "no",
+    "--train_batch_size",
+    "8",
+    "--learning_rate",
+    "1e-4",
+    "--discriminator_learning_rate",
+    "1e-6",
+]
 
 
 @pytest.mark.slow

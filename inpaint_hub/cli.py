@@ -1,0 +1,169 @@
+"""The command line: `inpaint-hub fill IMAGE MASK --output RESULT`. Heavy imports stay inside commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+DEFAULT = "telea"  # as in Python
+FILL = """\
+Fill the holes of a photo, or of a folder of photos. The photo goes out as it came in: format, size, EXIF, ICC
+profile, dpi, alpha, depth; every pixel outside the hole stays as it is (a JPEG's until it is compressed again).
+
+  inpaint-hub fill photo.jpg mask.png --output filled.png
+  inpaint-hub fill photos/ masks/ --output filled/          masks of the same names, with any ending
+  inpaint-hub fill photos/ watermark.png --output filled/   one mask for all
+
+White in the mask is filled. Brush strokes of any colour on transparent are understood too."""
+EPILOG = "A folder's run that was stopped goes on where it was: the same command skips results that are there."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 where all was done, 1 where something could not be; a wrong command line exits with 2."""
+    parser = argparse.ArgumentParser(prog="inpaint-hub", description="Fill holes in images.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_fill(commands.add_parser("fill", help="fill the holes of a photo, or of a folder of photos"))
+    args = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return command(args)
+    except KeyboardInterrupt:
+        print(
+            "\nstopped; nothing is half written, and for a folder the same command goes on from here", file=sys.stderr
+        )
+        return 130
+
+
+def _add_fill(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=fill)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = FILL, EPILOG
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="a photo, or a folder of photos")
+    parser.add_argument("mask", type=Path, metavar="MASK", help="its mask, a folder of masks, or one mask for all")
+    parser.add_argument("--output", type=Path, required=True, help="the file to write, or the folder for a folder")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--method",
+        default=DEFAULT,
+        help="telea, navier-stokes, biharmonic, patchmatch, or a shipped model: cifar10, faces, scenes"
+        f" (default: {DEFAULT})",
+    )
+    which.add_argument("--checkpoint", metavar="MODEL", help="a model of your own: its folder, or owner/model")
+    parser.add_argument("--seed", type=int, default=0, help="for methods that draw at random (default: 0)")
+    parser.add_argument("--dilate", type=px, default=0, metavar="PX", help="grow the hole by this in every direction")
+    parser.add_argument(
+        "--feather", type=px, default=0, metavar="PX", help="soften the seam by this far into the hole, not outside it"
+    )
+    parser.add_argument(
+        "--invert-mask",
+        action=argparse.BooleanOptionalAction,
+        help="black is filled; with --no- white, even where that looks like a mistake",
+    )
+    parser.add_argument(
+        "--png", action="store_true", help="in a folder: write PNGs, which keep known pixels bit for bit"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="write again what is already there")
+
+
+def px(text: str) -> int:
+    """A number of pixels, 0 or more; argparse names this function in its error."""
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+def fill(args: argparse.Namespace) -> int:
+    """Fill what the arguments name, and say what happened: 1 where something could not be read, filled or written."""
+    from tqdm import tqdm
+
+    from .methods import fill_file, named
+
+    try:
+        jobs = _jobs(args)
+        method = named(args.checkpoint or args.method)
+    except (ValueError, OSError, RuntimeError) as error:
+        return _failed(str(error))
+    counts, remarks = Counter[str](), Counter[str]()
+    folder = args.image.is_dir()
+    for photo, output in tqdm(jobs, unit="photo", disable=None if folder else True):  # None: only on a terminal
+        if folder and output.exists() and not args.overwrite:
+            counts["already there"] += 1
+            continue
+        try:
+            pixels, notes = fill_file(
+                photo,
+                _mask_of(photo, args.mask),
+                output,
+                method=method,
+                seed=args.seed,
+                dilate_px=args.dilate,
+                feather_px=args.feather,
+                invert_mask=args.invert_mask,
+            )
+        except ImportError as error:  # of the method's library: no other photo would fare better
+            return _failed(str(error))
+        except (ValueError, OSError, RuntimeError) as error:
+            counts["failed"] += 1
+            tqdm.write(f"{photo}: {error}", file=sys.stderr)
+            continue
+        counts["filled"] += 1
+        remarks.update(notes)
+        if not folder:
+            print(f"{output}: {pixels:,} px filled by {args.checkpoint or args.method}")
+    for remark, times in remarks.items():
+        print(f"note: {remark}" + f" ({times} of them)" * folder)
+    if folder:
+        print(", ".join(f"{counts[what]} {what}" for what in ("filled", "already there", "failed")))
+    return int(counts["failed"] > 0)
+
+
+def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]]:
+    """Each photo and the file to write for it. Raises `ValueError` where nothing would or should be written."""
+    image, output = args.image, args.output
+    if not image.is_dir():
+        output = output / image.name if output.is_dir() else output
+        if output.exists() and not args.overwrite:
+            raise ValueError(f"{output} is already there; --overwrite writes it again")
+        return [(image, output)]
+    photos = _files(image)
+    if not photos:
+        raise ValueError(f"{image} holds no files; give a folder of photos")
+    if output.is_file():
+        raise ValueError(f"{output} is a file; for a folder of photos give a folder to write to")
+    if output.resolve() == image.resolve() and not args.overwrite:
+        raise ValueError(f"{output} holds the photos themselves; give another folder, or --overwrite to replace them")
+    outputs = [output / (photo.with_suffix(".png") if args.png else photo).name for photo in photos]
+    twice = [path.name for path, times in Counter(outputs).items() if times > 1]
+    if twice:
+        raise ValueError(f"several photos would be written as {', '.join(twice)}; rename them, or leave out --png")
+    return list(zip(photos, outputs, strict=True))
+
+
+def _files(folder: Path) -> list[Path]:
+    """The folder's files by name, without hidden ones and subfolders."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _mask_of(photo: Path, mask: Path) -> Path:
+    """`mask`, or in a folder of masks the one of the photo's name, with whatever ending."""
+    if not mask.is_dir():
+        return mask
+    named = [path for path in _files(mask) if path.stem == photo.stem]
+    same = [path for path in named if path.name == photo.name] or named
+    if len(same) != 1:
+        found = f"{len(same)} masks of its name" if same else "no mask of its name"
+        raise ValueError(f"{found} in {mask}; exactly one is needed")
+    return same[0]
+
+
+def _failed(sentence: str) -> int:
+    print(f"inpaint-hub: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""The command line, as processes and with real files."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image, ImageDraw
+
+from inpaint_hub import METHODS
+
+HOLE = (8, 6, 16, 14)
+
+
+def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "inpaint_hub.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+
+
+def photo_at(path: Path, seed: int = 0) -> np.ndarray:
+    """Random pixels, written as the path's ending says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def mask_at(path: Path, box: tuple[int, int, int, int] = HOLE) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mask = Image.new("L", (32, 24))
+    mask.paste(255, box)
+    mask.save(path)
+    return path
+
+
+def test_help_comes_without_loading_anything_heavy() -> None:
+    code = (
+        "import sys; from inpaint_hub.cli import main\n"
+        "try: main(['fill', '--help'])\n"
+        "except SystemExit: print(sorted({'torch', 'numpy', 'PIL', 'cv2', 'tqdm'} & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
+def test_help_names_every_method() -> None:
+    words = " ".join(run("fill", "--help").stdout.split())
+    named = re.search(r"--method METHOD (.*?) \(default", words)
+    assert named is not None
+    assert [name for name in re.findall(r"[\w-]+", named[1]) if name in METHODS] == list(METHODS)
+
+
+def test_a_photo_and_its_mask_become_a_filled_photo(tmp_path: Path) -> None:
+    pixels, mask = photo_at(tmp_path / "photo.png"), mask_at(tmp_path / "mask.png")
+    done = run("fill", tmp_path / "photo.png", mask, "--output", tmp_path / "new/filled.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{tmp_path}/new/filled.png: 64 px filled by telea\n"
+    with Image.open(tmp_path / "new/filled.png") as image:
+        result = np.array(image)
+    result[6:14, 8:16], pixels[6:14, 8:16] = 0, 0
+    assert np.array_equal(result, pixels)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["filled.png"]
+
+
+def test_a_jpeg_says_that_it_is_compressed_again_and_offers_png(tmp_path: Path) -> None:
+    photo_at(tmp_path / "photo.jpg")
+    mask = mask_at(tmp_path / "mask.png")
+    done = run("fill", tmp_path / "photo.jpg", mask, "--output", tmp_path / "filled.jpg")
+    assert "note: JPEG compresses with loss" in done.stdout
+    assert "a PNG keeps them bit for bit" in done.stdout
+    assert "note" not in run("fill", tmp_path / "photo.jpg", mask, "--output", tmp_path / "filled.png").stdout
+
+
+def test_nothing_is_overwritten_without_being_told(tmp_path: Path) -> None:
+    photo_at(tmp_path / "photo.png")
+    mask, before = mask_at(tmp_path / "mask.png"), (tmp_path / "photo.png").read_bytes()
+    command = ("fill", tmp_path / "photo.png", mask, "--output", tmp_path / "photo.png")
+    refused = run(*command)
+    assert refused.returncode == 1
+    assert "photo.png is already there; --overwrite writes it again" in refused.stderr
+    assert (tmp_path / "photo.png").read_bytes() == before
+    assert run(*command, "--overwrite").returncode == 0
+    assert (tmp_path / "photo.png").read_bytes() != before
+
+
+def test_a_folder_of_photos_finds_its_masks_by_name_and_reports_what_it_cannot_read(tmp_path: Path) -> None:
+    for seed, name in enumerate(("a.png", "b.jpg", "c.png", "lonely.png")):
+        photo_at(tmp_path / "photos" / name, seed)
+    (tmp_path / "photos/broken.png").write_bytes(b"not a picture")
+    (tmp_path / "photos/.hidden").write_bytes(b"")
+    for name in ("a.png", "b.png", "broken.png"):
+        mask_at(tmp_path / "masks" / name)
+    mask_at(tmp_path / "masks/c.gif")
+    done = run("fill", "photos", "masks", "--output", "filled", cwd=tmp_path)
+    assert done.returncode == 1
+    assert sorted(path.name for path in (tmp_path / "filled").iterdir()) == ["a.png", "b.jpg", "c.png"]
+    assert done.stderr.splitlines() == [
+        "photos/broken.png: broken.png is no picture of a format that can be read here",
+        "photos/lonely.png: no mask of its name in masks; exactly one is needed",
+    ]
+    assert done.stdout.splitlines()[-1] == "3 filled, 0 already there, 2 failed"
+    assert "(1 of them)" in done.stdout, "one JPEG was compressed again"
+
+
+def test_one_mask_serves_a_whole_folder_and_png_keeps_a_jpegs_pixels(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        photo_at(tmp_path / "photos" / name)
+    done = run("fill", "photos", mask_at(tmp_path / "mask.png"), "--output", "filled", "--png", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "2 filled, 0 already there, 0 failed\n")
+    with Image.open(tmp_path / "photos/b.jpg") as before, Image.open(tmp_path / "filled/b.png") as after:
+        assert np.array_equal(np.array(after)[14:], np.array(before)[14:])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_run_that_is_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    for number in range(60):
+        photo_at(tmp_path / f"photos/{number:02d}.png", number)
+    mask, filled = mask_at(tmp_path / "mask.png"), tmp_path / "filled"
+    command = ["fill", str(tmp_path / "photos"), str(mask), "--output", str(filled), "--method", "biharmonic"]
+    process = subprocess.Popen([sys.executable, "-m", "inpaint_hub.cli", *command], cwd=ROOT, stdout=subprocess.PIPE)
+    while not (filled.is_dir() and len(list(filled.glob("*.png"))) >= 2):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    there = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in filled.glob("*.png")}
+    assert 2 <= len(there) < 60
+    for data, _ in there.values():
+        assert data.endswith(b"IEND\xaeB`\x82"), "half a file"
+    done = run(*command)
+    assert done.stdout == f"{60 - len(there)} filled, {len(there)} already there, 0 failed\n"
+    assert all((filled / name).stat().st_mtime_ns == when for name, (_, when) in there.items())
+    assert sorted(path.name for path in filled.iterdir()) == [f"{number:02d}.png" for number in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("mask", "says"),
+    [
+        (Image.new("L", (32, 24)), "marks nothing to fill"),
+        (Image.new("L", (32, 24), 255), "--no-invert-mask fills it all"),
+        (Image.new("L", (7, 9), 255), "the mask mask.png is 7×9 but photo.png is 32×24; resize"),
+    ],
+    ids=["empty", "full", "of another size"],
+)
+def test_a_doubtful_mask_is_asked_about_and_nothing_is_written(tmp_path: Path, mask: Image.Image, says: str) -> None:
+    photo_at(tmp_path / "photo.png")
+    mask.save(tmp_path / "mask.png")
+    done = run("fill", tmp_path / "photo.png", tmp_path / "mask.png", "--output", tmp_path / "filled.png")
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "filled.png").exists()
+
+
+def test_an_inverted_mask_is_asked_about_and_filled_as_the_flag_says(tmp_path: Path) -> None:
+    photo_at(tmp_path / "photo.png")
+    mask = Image.new("L", (32, 24), 255)
+    mask.paste(0, HOLE)
+    mask.save(tmp_path / "mask.png")
+    command = ("fill", tmp_path / "photo.png", tmp_path / "mask.png", "--output", tmp_path / "filled.png")
+    asked = run(*command)
+    assert asked.returncode == 1
+    assert "probably inverted" in asked.stderr
+    assert ": 64 px filled" in run(*command, "--invert-mask").stdout
+    assert ": 704 px filled" in run(*command, "--no-invert-mask", "--overwrite").stdout
+
+
+def test_dilate_and_brush_strokes_are_told(tmp_path: Path) -> None:
+    photo_at(tmp_path / "photo.png")
+    brush = Image.new("RGBA", (32, 24), (0, 0, 0, 0))
+    ImageDraw.Draw(brush).rectangle((8, 6, 15, 13), fill="darkred")
+    brush.save(tmp_path / "brush.png")
+    done = run(
+        *("fill", tmp_path / "photo.png", tmp_path / "brush.png", "--output", tmp_path / "filled.png"),
+        *("--dilate", "2", "--feather", "3"),
+    )
+    assert ": 144 px filled by telea" in done.stdout
+    assert "note: whatever is not transparent in the mask was taken as the hole" in done.stdout
+
+
+def test_a_checkpoint_is_a_model_of_ones_own(tmp_path: Path) -> None:
+    photo_at(tmp_path / "photo.png")
+    model = ROOT / "inpaint_hub/pretrained/cifar10"
+    done = run(
+        *("fill", tmp_path / "photo.png", mask_at(tmp_path / "mask.png"), "--output", tmp_path / "filled.png"),
+        *("--checkpoint", model),
+    )
+    assert done.stdout.endswith(f"64 px filled by {model}\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["photo.png", "mask.png", "--output", "x.png", "--method", "sorcery"], 1, "'sorcery' is no method (telea"),
+        (["photo.png", "mask.png", "--output", "x.png", "--dilate", "-1"], 2, "--dilate: invalid px value: '-1'"),
+        (["photo.png", "mask.png"], 2, "required: --output"),
+        (["nothing.png", "mask.png", "--output", "x.png"], 1, "No such file or directory: 'nothing.png'"),
+        (["photo.png", "mask.png", "--output", "x.xyz"], 1, "x.xyz ends in no picture format that can be written"),
+        (["empty", "mask.png", "--output", "out"], 1, "empty holds no files; give a folder of photos"),
+        (["photos", "mask.png", "--output", "photos"], 1, "photos holds the photos themselves; give another folder"),
+        (
+            ["photos", "mask.png", "--output", "photo.png"],
+            1,
+            "photo.png is a file; for a folder of photos give a folder",
+        ),
+        (["photos", "mask.png", "--output", "out", "--png"], 1, "several photos would be written as a.png"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_a_sentence(tmp_path: Path, arguments: list[str], code: int, says: str) -> None:
+    photo_at(tmp_path / "photo.png")
+    mask_at(tmp_path / "mask.png")
+    (tmp_path / "empty").mkdir()
+    for name in ("a.png", "a.jpg"):
+        photo_at(tmp_path / "photos" / name)
+    done = run("fill", *arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
