@@ -86,9 +86,9 @@ def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed
         )
     prediction = known
     for number in np.flatnonzero(hole.any(axis=(1, 2))):
-        eight_bit = np.rint(255 * known[number]).astype(np.uint8)
+        where, eight_bit = hole[number], np.rint(255 * known[number]).astype(np.uint8)
         try:
-            prediction[number] = fill(eight_bit, hole[number], seed=seed) / np.float32(255)
+            prediction[number][where] = fill(eight_bit, where, seed=seed)[where] / np.float32(255)
         except ImportError as error:
             raise ImportError(
                 f"{name} needs {error.name}, which is not installed: pip install '.[compare]' brings it"
