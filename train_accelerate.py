@@ -13,6 +13,7 @@ import copy
 import dataclasses
 import itertools
 import json
+import math
 import os
 import platform
 import resource
@@ -26,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 from accelerate.utils import set_seed
@@ -38,9 +38,20 @@ from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import interpolate, moving_average, settle
 from inpaint_hub.data import SPLITS, TERMS, Batch, Images, mean_color, split_images, training_batch
 from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
-from inpaint_hub.history import Progress
+from inpaint_hub.history import (
+    ERRORS,
+    SAMPLES,
+    WON_UPDATES,
+    Progress,
+    append_row,
+    no_number,
+    plot,
+    write_rows,
+    write_samples,
+)
 from inpaint_hub.holes import as_hole
 from inpaint_hub.machine import bf16_slowdown, choose_threads, has_bf16, seconds
+from inpaint_hub.metrics import METRICS
 from inpaint_hub.muon import Muon
 from inpaint_hub.networks import Discriminator, Generator, frozen
 from inpaint_hub.recipes import PRESETS, Recipe
@@ -117,15 +128,12 @@ def main() -> None:
         own = [batch_from(images_seen + share * piece_size, piece_size) for share in shares]
         return Batch(*map(torch.cat, zip(*own, strict=True)))
 
-    def run_updates(updates: tuple[str, ...], batch: Batch) -> dict[str, Tensor]:
+    def run_updates(updates: tuple[str, ...], batch: Batch, norms: bool = False) -> dict[str, Tensor]:
         return iterate(
             updates, recipe, accelerator,
             generator, discriminator, generator_optimizers, discriminator_optimizers,
-            batch.images.to(accelerator.device), batch.boxes.to(accelerator.device),
+            batch.images.to(accelerator.device), batch.boxes.to(accelerator.device), norms,
         )  # fmt: skip
-
-    def mean_over_processes(values: Tensor) -> Tensor:
-        return accelerator.reduce(values, "mean")
 
     def settled() -> Generator:
         settle(averaged, (batch_from(n, 256, flip=False) for n in range(0, 2048, 256)))
@@ -142,7 +150,14 @@ def main() -> None:
         progress = resume(state, parts, settings)
         torch.set_num_threads(threads := state["threads"])  # sums in another order are other sums
         accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
-    accelerator.init_trackers("inpaint-hub", config=recipe.to_dict())
+    if accelerator.is_main_process:
+        write_rows(args.output_dir / "metrics.jsonl", progress.history)  # none from after the checkpoint
+        (args.output_dir / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
+    accelerator.init_trackers(
+        "inpaint-hub",
+        config={name: value for name, value in recipe.to_dict().items() if value is not None},
+        init_kwargs={"tensorboard": {"purge_step": progress.images_seen + 1}},  # none from after the checkpoint
+    )
     stop, stopping = StopRequest(), False
 
     # The loop: a batch, its updates, and what is due after it.
@@ -152,31 +167,38 @@ def main() -> None:
     )  # fmt: skip
     started = time.perf_counter()
     while progress.images_seen < total_images and not stopping:
+        learning_rate = recipe.learning_rate_at(progress.images_seen, total_images)
         for group in (group for optimizer in generator_optimizers for group in optimizer.param_groups):
-            group["lr"] = recipe.learning_rate_at(progress.images_seen, total_images)
+            group["lr"] = learning_rate
         updates = recipe.updates_at(progress.images_seen / total_images)
         if recipe.interpolation < 1 and progress.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
             progress.before_adversarial = {name: weight.clone() for name, weight in averaged.named_parameters()}
-        errors = run_updates(updates, own_batch(progress.images_seen))
+        row_is_due = (progress.step + 1) % args.logging_steps == 0
+        found = run_updates(updates, own_batch(progress.images_seen), norms=row_is_due)
         average.update_parameters(parts["generator"])
-        progress.add(errors, recipe.train_batch_size)
+        progress.add(found, recipe.train_batch_size)
         stopping = stop.agreed(accelerator)
         bar.update(recipe.train_batch_size)
         if time.perf_counter() - started > 1:  # reading an error waits for the device: once a second
             progress.seconds += time.perf_counter() - started
             started = time.perf_counter()
-            bar.set_postfix({name: f"{error.item():.4f}" for name, error in errors.items()})
-            progress.check()
+            bar.set_postfix({name: f"{found[name].item():.4f}" for name in ERRORS if name in found})
+            stop_if_broken(progress.totals(), progress, args.output_dir)
         done = progress.images_seen >= total_images
-        if done or progress.images_seen % epoch_images < recipe.train_batch_size:  # an epoch has just ended
-            row = progress.finish_epoch(mean_over_processes)
+        epoch_ends = done or progress.images_seen % epoch_images < recipe.train_batch_size
+        if row_is_due or epoch_ends:
+            means = progress.means(lambda values: accelerator.reduce(values, "mean"))
+            stop_if_broken(means, progress, args.output_dir)
+            row = progress.row(means, progress.images_seen / epoch_images, learning_rate, recipe.adversarial_loss)
             if accelerator.is_main_process:
-                row |= validate(settled(), images.validation[: args.num_validation_images], recipe, args.output_dir)
-                progress.write(args.output_dir)
-                bar.write(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
+                if epoch_ends:
+                    grid = args.output_dir / "samples" / f"{progress.images_seen:09d}.png"
+                    row |= validate(settled(), images.validation[: args.num_validation_images], recipe, grid)
+                report(progress.history, recipe, args.output_dir, bar.write)
             accelerator.log(row, step=progress.images_seen)
+            progress.restart_clock()
         if accelerator.is_main_process and (done or stopping or progress.step % args.checkpointing_steps == 0):
-            progress.check()
+            stop_if_broken(progress.totals() | largest_weights(parts), progress, args.output_dir)
             state = progress.state() | {"threads": threads, "settings": settings}
             state |= {name: part.state_dict() for name, part in parts.items()}
             checkpoint.save(args.output_dir, progress.step, state, keep=args.checkpoints_total_limit)
@@ -194,6 +216,7 @@ def main() -> None:
         facts["counts"] = {split: len(getattr(images, split)) for split in SPLITS}
         facts["unreadable"] = images.unreadable
         facts["figures"] = compare({"this model": generator}, images.test, hole_sides)
+        validate(generator, images.validation[:SAMPLES], recipe, args.output_dir / "samples.png")
         publish(generator, parts["discriminator"], facts, args.output_dir)
         print(*images.remarks(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
         if args.push_to_hub:
@@ -310,13 +333,15 @@ def iterate(
     discriminator_optimizers: list[torch.optim.Optimizer],
     image: Tensor,
     boxes: Tensor,
+    norms: bool = False,
 ) -> dict[str, Tensor]:
-    """One iteration's errors, by name, after its updates (paper, Section IV-B, in its order).
+    """One iteration's errors and scores, by name, after its updates (paper, Section IV-B, in its order).
 
     `image` is (N, 3, S, S) in 0..1, `boxes` (N, 4) the box of each hole. The network that is not
     being updated keeps its weights, gradients and batch norm statistics. With
     `gradient_accumulation_steps` an update goes through the batch in as many pieces, of which only
-    one is on the tape at a time, and steps once.
+    one is on the tape at a time, and steps once. With `norms` there is the norm of each update's
+    gradient too.
     """
     hole = as_hole(boxes, image.shape[2])
     image = image.contiguous(memory_format=torch.channels_last)
@@ -329,23 +354,28 @@ def iterate(
     images, holes, boxes_of = image.chunk(pieces), hole.chunk(pieces), boxes.chunk(pieces)
     masked = painter.masked(image, hole).chunk(pieces)
     predictions: list[Tensor] = []  # the images that the discriminator will see as completed
-    errors: dict[str, Tensor] = {}
+    found: dict[str, Tensor] = {}  # errors, scores, norms
 
     def update(
-        network: torch.nn.Module, optimizers: list[torch.optim.Optimizer], loss_of: Callable[[int], Tensor]
+        name: str,
+        network: torch.nn.Module,
+        optimizers: list[torch.optim.Optimizer],
+        loss_of: Callable[[int], Tensor],
     ) -> None:
         for piece in range(pieces):
             last = piece == pieces - 1  # the one at which processes exchange what they have summed
             with nullcontext() if last else accelerator.no_sync(network):
                 accelerator.backward(loss_of(piece) / pieces)
+        if norms:
+            found[f"grad_norm_{name}"] = gradient_norm(optimizers, accelerator)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-    def noted(name: str, error: Tensor) -> Tensor:
-        share = error.detach() / pieces
-        errors[name] = errors[name] + share if name in errors else share
-        return error
+    def noted(name: str, value: Tensor) -> Tensor:
+        share = value.detach() / pieces
+        found[name] = found[name] + share if name in found else share
+        return value
 
     def reconstruction(piece: int, prediction: Tensor) -> Tensor:
         error = reconstruction_error(prediction, images[piece], holes[piece], recipe.reconstruct_over, hole_px)
@@ -358,12 +388,16 @@ def iterate(
 
     def real(piece: int) -> Tensor:
         score = discriminator(*views(images[piece], boxes_of[piece], size))
-        return noted("real", score_error(score, REAL, recipe.adversarial_loss))
+        error = noted("real", score_error(score, REAL, recipe.adversarial_loss))
+        noted("score_real", score.mean())
+        return error
 
     def fake(piece: int) -> Tensor:
         completed = composite(images[piece], predictions[piece].detach(), holes[piece])
         score = discriminator(*views(completed, boxes_of[piece], size))
-        return noted("fake", score_error(score, COMPLETED, recipe.adversarial_loss))
+        error = noted("fake", score_error(score, COMPLETED, recipe.adversarial_loss))
+        noted("score_completed", score.mean())
+        return error
 
     def adversarial(piece: int) -> Tensor:
         prediction = predictions[piece] if one_pass else generator(masked[piece])
@@ -372,20 +406,28 @@ def iterate(
         return loss + reconstruction(piece, prediction) if "joint" in updates else loss
 
     if "reconstruct" in updates:
-        update(generator, generator_optimizers, reconstruct)
+        update("reconstruct", generator, generator_optimizers, reconstruct)
     elif one_pass:
         predictions = [generator(masked[0])]
     else:
         with frozen(painter), torch.no_grad():
             predictions = [painter(piece) for piece in masked]
     if "real" in updates:
-        update(discriminator, discriminator_optimizers, real)
+        update("real", discriminator, discriminator_optimizers, real)
     if "fake" in updates:
-        update(discriminator, discriminator_optimizers, fake)
+        update("fake", discriminator, discriminator_optimizers, fake)
     if "adversarial" in updates or "joint" in updates:
         with frozen(judge):
-            update(generator, generator_optimizers, adversarial)
-    return errors
+            update("joint" if "joint" in updates else "adversarial", generator, generator_optimizers, adversarial)
+    return found
+
+
+def gradient_norm(optimizers: list[torch.optim.Optimizer], accelerator: Accelerator) -> Tensor:
+    """The norm of the gradient that the optimisers are about to follow, over all of their weights."""
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    gradients = [weight.grad for group in groups for weight in group["params"] if weight.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    return norm if accelerator.scaler is None else norm / accelerator.scaler.get_scale()
 
 
 def optimizers(
@@ -444,19 +486,53 @@ def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any
     return progress
 
 
-def validate(generator: Generator, images: Tensor, recipe: Recipe, folder: Path) -> dict[str, float]:
-    """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to FOLDER/samples.png."""
-    from torchvision.utils import save_image
-
-    size = recipe.resolution
-    boxes = evaluation_boxes(len(images), size, (recipe.hole_min, recipe.hole_max))
+def validate(generator: Generator, images: Tensor, recipe: Recipe, grid: Path) -> dict[str, float]:
+    """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to the picture `grid`."""
+    boxes = evaluation_boxes(len(images), recipe.resolution, (recipe.hole_min, recipe.hole_max))
     results = complete(generator, images, boxes)
-    shown = images[:16].float() / 255
-    masked = torch.where(as_hole(boxes[:16], size), generator.fill.cpu(), shown)
-    rows = torch.cat([shown, masked, torch.from_numpy(results[:16]).permute(0, 3, 1, 2) / 255])
-    folder.mkdir(parents=True, exist_ok=True)
-    save_image(F.interpolate(rows, scale_factor=max(1, 96 // size)), folder / "samples.png", nrow=len(shown))
-    return figures(results, images, boxes)
+    originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
+    masked = torch.where(as_hole(boxes[:SAMPLES], recipe.resolution), generator.fill.cpu(), originals)
+    write_samples(grid, originals, masked, completed)
+    return {name: round(value, 4) for name, value in figures(results, images, boxes).items()}
+
+
+def report(rows: list[dict[str, Any]], recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
+    """What the last of the rows has to tell: a line in metrics.jsonl; at an epoch's end the plot, and a line to say."""
+    row = rows[-1]
+    append_row(folder / "metrics.jsonl", row)
+    if "psnr_hole" in row:
+        plot(rows, folder / "errors.png")
+        said = [f"{name} {row[name]:.4g}" for name in (*ERRORS, *METRICS) if name in row]
+        say(f"epoch {row['epoch']:g}, {row['images_seen']:,} images: {', '.join(said)}")
+    if row["discriminator_won"] and not any(row.get("discriminator_won") for row in rows[:-1]):
+        say(
+            f"the discriminator has won: for {WON_UPDATES} updates it has told real from completed images almost"
+            " without error, so that the generator learns little from it; start anew, in another folder, with a lower"
+            f" --discriminator_learning_rate than {recipe.discriminator_learning_rate:g} or a larger"
+            f" --adversarial_weight than {recipe.adversarial_weight:g}"
+        )
+
+
+def largest_weights(parts: dict[str, Any]) -> dict[str, float]:
+    """The largest weight of each network, in magnitude; it is no number as soon as one of them is none."""
+    return {
+        f"{name}'s largest weight": torch.nn.utils.get_total_norm([*part.parameters()], math.inf).item()
+        for name, part in parts.items()
+        if isinstance(part, torch.nn.Module)
+    }
+
+
+def stop_if_broken(values: dict[str, float], progress: Progress, folder: Path) -> None:
+    """End the run where an error or a weight is no number any more; no checkpoint holds it."""
+    if broken := no_number(values):
+        saved = checkpoint.every(folder)
+        good = (
+            f"{saved[-1].name} is from before, but would lead there again" if saved else "no checkpoint was saved yet"
+        )
+        sys.exit(
+            f"{broken} by update {progress.step:,}, at {progress.images_seen:,} images; {good}: start anew, in another"
+            " folder, with a lower --learning_rate or --mixed_precision no"
+        )
 
 
 def card_facts(
@@ -511,6 +587,7 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     parser.add_argument("--checkpointing_steps", type=int, default=500, help="iterations between two checkpoints")
     parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="checkpoints to keep")
     parser.add_argument("--resume_from_checkpoint", default="latest", help="a checkpoint's path, or latest")
+    parser.add_argument("--logging_steps", type=int, default=50, help="iterations between two rows of metrics.jsonl")
     parser.add_argument("--num_validation_images", type=int, default=1000, help="of the validation split, each epoch")
     parser.add_argument("--report_to", help="a tracker that accelerate knows: tensorboard, wandb, trackio ...")
     parser.add_argument("--logging_dir", type=Path, help="where the tracker writes; default OUTPUT_DIR/logs")
@@ -528,7 +605,7 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)}
     given["dataset_name"] = args.train_data_dir or args.dataset_name
     args.hub_model_id = args.hub_model_id or args.output_dir.name
-    for name in ("checkpointing_steps", "checkpoints_total_limit"):
+    for name in ("logging_steps", "checkpointing_steps", "checkpoints_total_limit"):
         if getattr(args, name) < 1:
             parser.error(f"--{name} is {getattr(args, name)}; it takes 1 or more")
     if args.report_to and args.report_to not in [tracker.value for tracker in get_available_trackers()]:
