@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,16 +21,28 @@ import torch
 from accelerate import Accelerator
 from conftest import ROOT
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from inpaint_hub import Discriminator, Inpainter, checkpoint
+from inpaint_hub.history import ERRORS, Progress, append_row
 from inpaint_hub.machine import bf16_slowdown, has_bf16
-from inpaint_hub.recipes import PRESETS
-from train_accelerate import launch_warning, networks, parse_args, precision, resume, shown_command
+from inpaint_hub.recipes import PRESETS, Recipe
+from train_accelerate import (
+    largest_weights,
+    launch_warning,
+    networks,
+    parse_args,
+    precision,
+    resume,
+    shown_command,
+    stop_if_broken,
+)
 
 STEPS = 20
 SETTINGS = [
     *("--resolution", "16", "--hole_min", "4", "--hole_max", "8", "--train_batch_size", "4"),
     *("--max_train_steps", str(STEPS), "--checkpointing_steps", "4", "--num_validation_images", "8", "--cpu"),
+    *("--logging_steps", "3", "--report_to", "tensorboard"),
 ]
 
 
@@ -81,12 +95,47 @@ def test_a_runs_card_states_the_figures_beside_the_classical_methods_and_the_com
     assert str(run.parent) not in card.split("## Training")[0], "a local path in the card's text"
 
 
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl."""
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_records_errors_scores_gradients_and_at_an_epochs_end_the_figures(run: Path) -> None:
+    rows = rows_of(run)
+    assert [row["step"] for row in rows] == [3, 6, 9, 12, 15, 18, STEPS]
+    assert all(row["images_seen"] == 4 * row["step"] and row["images_per_second"] > 0 for row in rows)
+    for row in rows[:5]:  # the generator alone
+        assert {*ERRORS} & {*row} == {"reconstruct"}
+        assert row["grad_norm_reconstruct"] > 0
+    for row in rows[5:]:  # and with the discriminator
+        assert {*ERRORS} <= {*row}
+        assert 0 < row["score_completed"] < 1
+        assert 0 < row["score_real"] < 1
+        assert not row["discriminator_won"]
+    assert all(rows[5][f"grad_norm_{update}"] > 0 for update in ("real", "fake", "joint"))
+    assert {"psnr_hole", "ssim_hole", "l1_hole", "ssim_image", "l1_image"} <= {*rows[-1]}
+    assert "psnr_hole" not in rows[-2]
+
+
 def test_a_run_shows_its_errors_and_samples(run: Path) -> None:
-    rows = [json.loads(line) for line in (run / "errors.jsonl").read_text().splitlines()]
-    assert rows[-1]["images_seen"] == 4 * STEPS
-    assert {"reconstruct", "real", "fake", "adversarial", "psnr_hole", "ssim_hole", "l1_hole"} <= set(rows[-1])
     assert (run / "errors.png").stat().st_size > 0
+    assert [path.name for path in (run / "samples").iterdir()] == [f"{4 * STEPS:09d}.png"]
     assert (run / "samples.png").stat().st_size > 0
+
+
+def test_a_run_says_its_recipe(run: Path) -> None:
+    recipe = Recipe(**json.loads((run / "recipe.json").read_text()))
+    assert recipe == PRESETS["cifar10"].replace(
+        dataset_name=recipe.dataset_name, resolution=16, hole_min=4, hole_max=8, train_batch_size=4
+    )
+
+
+def test_a_tracker_gets_the_rows(run: Path) -> None:
+    events = EventAccumulator(str(run / "logs" / "inpaint-hub"))
+    events.Reload()
+    for name in ("reconstruct", "score_completed", "images_per_second", "psnr_hole"):
+        logged = [(event.step, pytest.approx(event.value)) for event in events.Scalars(name)]
+        assert [(row["images_seen"], row[name]) for row in rows_of(run) if name in row] == logged
 
 
 def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
@@ -94,6 +143,7 @@ def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
 ) -> None:
     folder = tmp_path / "run"
     stop_at(start(pictures, folder), folder, 4, signal.SIGKILL)
+    append_row(folder / "metrics.jsonl", {"step": 7})  # as if it had gone on past its last checkpoint
     printed = stop_at(start(pictures, folder), folder, 12, signal.SIGTERM)
     if "stopped and saved at" not in printed:  # the signal came after the last update
         assert "the model is in" in printed
@@ -106,7 +156,9 @@ def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
     assert other is not None
     for part in ("generator", "discriminator", "average"):
         assert all(torch.equal(value, other[part][name]) for name, value in one[part].items()), part
-    assert one["history"] == other["history"]
+    for row in (mine := rows_of(folder)) + (its := rows_of(run)):
+        del row["images_per_second"]
+    assert mine == its
     assert (run / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
@@ -259,8 +311,18 @@ def test_an_error_that_is_no_number_ends_the_run_and_no_checkpoint_holds_it(pict
     process = start(pictures, tmp_path / "run", "--learning_rate", "1e30", "--optimizer", "adam")
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 1, printed
-    assert "error is nan" in printed or "error is inf" in printed
+    assert re.search(r"the \w+ (error|largest weight) is (nan|inf) by update \d, at \d+ images", printed)
+    assert "no checkpoint was saved yet" in printed
     assert not list((tmp_path / "run").glob("checkpoint-*"))
+
+
+def test_weights_that_are_no_numbers_are_told_beside_the_checkpoint_that_is_good(tmp_path: Path) -> None:
+    network, progress = torch.nn.Linear(2, 1), Progress()
+    stop_if_broken(largest_weights({"generator": network}), progress, tmp_path)
+    network.weight.data[0, 1] = float("nan")
+    checkpoint.save(tmp_path, 4, {}, keep=2)
+    with pytest.raises(SystemExit, match=r"generator's largest weight is nan by update 0.*checkpoint-\S*4.pt is from"):
+        stop_if_broken(largest_weights({"generator": network}), progress, tmp_path)
 
 
 # Sums in another order differ in their last bits, and the steps of Adam and Muon, whose size does not shrink with the
@@ -316,7 +378,7 @@ def test_two_processes_end_with_the_weights_of_one_at_the_same_global_batch(
     assert one is not None
     assert two is not None
     for name, value in one["history"][-1].items():
-        assert two["history"][-1][name] == pytest.approx(value, rel=TOLERANCE), name
+        assert name == "images_per_second" or two["history"][-1][name] == pytest.approx(value, rel=TOLERANCE), name
     for part in ("generator", "average"):
         for name, weight in one[part].items():
             torch.testing.assert_close(two[part][name], weight, rtol=TOLERANCE, atol=TOLERANCE, msg=f"{part} {name}")
@@ -327,6 +389,7 @@ def test_two_processes_end_with_the_weights_of_one_at_the_same_global_batch(
     [
         (["--checkpointing_steps", "0"], "--checkpointing_steps is 0; it takes 1 or more"),
         (["--checkpoints_total_limit", "0"], "--checkpoints_total_limit is 0"),
+        (["--logging_steps", "0"], "--logging_steps is 0"),
         (["--report_to", "aim"], "--report_to aim is not installed"),
     ],
 )
