@@ -546,6 +546,8 @@ def card_facts(
         "dataset": None if local else name,
         "data_name": f"the local folder {Path(name).name}" if local else name,
         "data_terms": args.data_terms or TERMS.get(name),
+        "samples": "samples.png" if args.show_samples else None,
+        "curves": "errors.png",
         "command": shown_command(sys.argv, args.hub_token),
         "recipe": {field: value for field, value in recipe.to_dict().items() if field != "dataset_name"},
         "seed": args.seed,
@@ -591,6 +593,10 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     parser.add_argument("--num_validation_images", type=int, default=1000, help="of the validation split, each epoch")
     parser.add_argument("--report_to", help="a tracker that accelerate knows: tensorboard, wandb, trackio ...")
     parser.add_argument("--logging_dir", type=Path, help="where the tracker writes; default OUTPUT_DIR/logs")
+    parser.add_argument(
+        "--show_samples", action="store_true",
+        help="show samples.png in the card, and push it: pictures of the data set, where their terms allow it",
+    )  # fmt: skip
     parser.add_argument("--push_to_hub", action="store_true", help="push the model to the Hub at the end")
     parser.add_argument("--hub_model_id", help="owner/name of the model on the Hub; default: the output folder's name")
     parser.add_argument("--hub_token", help="default: the one of `hf auth login`")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
 
 from .pretrained import locate
 
-# Not the samples: they show pictures of the data set, which may be nobody else's business.
+# Of the pictures those that the card shows. The samples are of the data set, which may be nobody else's business.
 PUBLISHED = ["config.json", "model.safetensors", "README.md", "discriminator/*"]
 
 
@@ -25,14 +26,19 @@ def prepare(repo_id: str, *, token: str | None = None, private: bool = False) ->
 def publish(folder: str | Path, repo_id: str, *, token: str | None = None, private: bool = False) -> str:
     """The address of the commit that put a model folder on the Hub as `repo_id`, made if it is new.
 
+    It has the model, the card, and the pictures that the card shows; no checkpoints, no logs.
+
     Raises `ValueError` for a folder without a model, before anything is sent.
     """
-    missing = [name for name in ("config.json", "model.safetensors") if not (Path(folder) / name).is_file()]
+    folder = Path(folder)
+    missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).is_file()]
     if missing:
         raise ValueError(f"{folder} has no {' and no '.join(missing)}; give a folder that save_pretrained wrote")
+    card = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else ""
+    pictures = re.findall(r"!\[[^\]]*\]\(([\w./-]+)\)", card)
     api = HfApi(token=token)
     repo = api.create_repo(repo_id, private=private, exist_ok=True)
-    return str(api.upload_folder(repo_id=repo.repo_id, folder_path=folder, allow_patterns=PUBLISHED))
+    return str(api.upload_folder(repo_id=repo.repo_id, folder_path=folder, allow_patterns=[*PUBLISHED, *pictures]))
 
 
 def folder_of(name: str) -> Path:

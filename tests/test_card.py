@@ -43,6 +43,14 @@ def test_a_card_holds_the_facts_it_was_given(tmp_path: Path) -> None:
         assert said in card
 
 
+def test_a_card_shows_curves_and_samples_where_it_was_given_them(tmp_path: Path) -> None:
+    Generator().save_pretrained(tmp_path, model_card_kwargs=FACTS | {"curves": "errors.png", "samples": None})
+    assert "](errors.png)" in (tmp_path / "README.md").read_text()
+    assert "](samples.png)" not in (tmp_path / "README.md").read_text()
+    Generator().save_pretrained(tmp_path / "shown", model_card_kwargs=FACTS | {"samples": "samples.png"})
+    assert "](samples.png)\n\n*Original" in (tmp_path / "shown" / "README.md").read_text()
+
+
 def test_a_card_without_figures_says_so_and_leaves_out_what_it_does_not_know(tmp_path: Path) -> None:
     Generator().save_pretrained(tmp_path)
     card = (tmp_path / "README.md").read_text()

@@ -175,7 +175,15 @@ def run(tmp_path: Path) -> Path:
     for name in (
         *("README.md", "config.json", "model.safetensors"),
         *("discriminator/README.md", "discriminator/config.json", "discriminator/model.safetensors"),
-        *("checkpoint-000100.pt", "checkpoint-000200.pt", "errors.jsonl", "samples.png", "figures.json", "logs/events"),
+        *(
+            "checkpoint-000100.pt",
+            "checkpoint-000200.pt",
+            "metrics.jsonl",
+            "recipe.json",
+            "figures.json",
+            "logs/events",
+        ),
+        *("errors.png", "samples.png", "samples/000000064.png"),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"the bytes of {name}")
@@ -308,6 +316,16 @@ def test_publish_leaves_checkpoints_and_logs_behind(client: Client, server: HubS
     discriminator = {f"discriminator/{name}" for name in ("README.md", "config.json", "model.safetensors")}
     assert set(files) == MODEL_FILES | discriminator
     assert all(files[name] == (run / name).read_bytes() for name in set(files) - {".gitattributes"})
+
+
+def test_publish_sends_the_pictures_that_the_card_shows_and_no_others(
+    client: Client, server: HubServer, run: Path
+) -> None:
+    (run / "README.md").write_text("A card.\n\n![The errors](errors.png)\n")
+    client(hub.publish, run, f"{USER}/pictured")
+    files = server.files(f"{USER}/pictured")
+    assert files["errors.png"] == (run / "errors.png").read_bytes()
+    assert not {name for name in files if "samples" in name}
 
 
 def test_publish_returns_the_address_of_its_commit(client: Client, server: HubServer, run: Path) -> None:
