@@ -30,8 +30,11 @@ def reconstruction_error(prediction: Tensor, image: Tensor, hole: Tensor, over: 
 
 def score_error(score: Tensor, target: float, kind: str) -> Tensor:
     """How far the scores are from `target`: "mse" (paper), or "cross-entropy" (Iizuka, eq. 3)."""
-    wanted = torch.full_like(score, target)
-    return F.mse_loss(score, wanted) if kind == "mse" else F.binary_cross_entropy(score, wanted)
+    if kind == "mse":
+        return (score - target).square().mean()
+    # Not torch's own, which dies of a score that is no number, on a GPU for the rest of the process.
+    nearness = score if target == REAL else 1 - score
+    return -nearness.clamp(min=1e-38).log().mean()
 
 
 def local_patch(image: Tensor, boxes: Tensor, size: int) -> Tensor:

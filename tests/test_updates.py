@@ -46,6 +46,25 @@ def test_scores_are_compared_to_their_target_in_the_way_the_recipe_says() -> Non
     assert score_error(score, 0.0, "cross-entropy").item() == pytest.approx(0.6931, abs=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["mse", "cross-entropy"])
+def test_a_score_that_is_no_number_is_an_error_that_is_none(kind: str) -> None:
+    assert score_error(torch.tensor([[0.5], [float("nan")]]), 1.0, kind).isnan()
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_cross_entropy_and_its_gradient_are_torchs_own_up_to_the_ends(target: float) -> None:
+    mine, its = (torch.tensor([[0.0], [1e-6], [0.3], [1 - 1e-6], [1.0]], requires_grad=True) for _ in range(2))
+    score_error(mine[1:-1], target, "cross-entropy").backward()
+    torch.nn.functional.binary_cross_entropy(its[1:-1], torch.full((3, 1), target)).backward()
+    torch.testing.assert_close(mine.grad, its.grad)
+    mine.grad = None
+    error = score_error(mine, target, "cross-entropy")
+    error.backward()
+    assert error.isfinite()
+    assert mine.grad is not None
+    assert mine.grad.isfinite().all()
+
+
 def snapshot(network: nn.Module) -> dict[str, torch.Tensor]:
     """Weights, buffers and gradients."""
     state = {name: value.clone() for name, value in network.state_dict().items()}
