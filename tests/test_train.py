@@ -33,6 +33,7 @@ from train_accelerate import (
     networks,
     parse_args,
     precision,
+    report,
     resume,
     shown_command,
     stop_if_broken,
@@ -130,12 +131,27 @@ def test_a_run_says_its_recipe(run: Path) -> None:
     )
 
 
-def test_a_tracker_gets_the_rows(run: Path) -> None:
-    events = EventAccumulator(str(run / "logs" / "inpaint-hub"))
+def tracked(folder: Path, name: str) -> list[tuple[int, float]]:
+    """Images seen and value of every scalar `name` that the tracker shows."""
+    events = EventAccumulator(str(folder / "logs" / "inpaint-hub"))
     events.Reload()
-    for name in ("reconstruct", "score_completed", "images_per_second", "psnr_hole"):
-        logged = [(event.step, pytest.approx(event.value)) for event in events.Scalars(name)]
-        assert [(row["images_seen"], row[name]) for row in rows_of(run) if name in row] == logged
+    return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+@pytest.mark.parametrize("name", ["reconstruct", "score_completed", "images_per_second", "psnr_hole"])
+def test_a_tracker_gets_the_rows(run: Path, name: str) -> None:
+    rows = [(row["images_seen"], pytest.approx(row[name])) for row in rows_of(run) if name in row]
+    assert tracked(run, name) == rows
+
+
+def test_that_the_discriminator_has_won_is_said_once(tmp_path: Path) -> None:
+    rows = [{"epoch": 0.1, "images_seen": 64 * n, "discriminator_won": n > 1} for n in range(4)]
+    said: list[str] = []
+    for count in (1, 2, 3, 4):
+        report(rows[:count], PRESETS["cifar10"], tmp_path, said.append)
+    assert len(said) == 1
+    assert "the discriminator has won" in said[0]
+    assert "lower --discriminator_learning_rate than 0.0001" in said[0]
 
 
 def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
@@ -159,6 +175,7 @@ def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
     for row in (mine := rows_of(folder)) + (its := rows_of(run)):
         del row["images_per_second"]
     assert mine == its
+    assert tracked(folder, "reconstruct") == tracked(run, "reconstruct")
     assert (run / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
