@@ -37,7 +37,7 @@ from tqdm.auto import tqdm
 from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import interpolate, moving_average, settle
 from inpaint_hub.data import SPLITS, TERMS, Batch, Images, mean_color, split_images, training_batch
-from inpaint_hub.evaluation import compare, complete, evaluation_boxes, figures
+from inpaint_hub.evaluation import compare, complete, evaluation_holes, figures
 from inpaint_hub.history import (
     ERRORS,
     SAMPLES,
@@ -49,7 +49,7 @@ from inpaint_hub.history import (
     write_rows,
     write_samples,
 )
-from inpaint_hub.holes import as_hole
+from inpaint_hub.holes import Holes, read_masks
 from inpaint_hub.machine import bf16_slowdown, choose_threads, has_bf16, seconds
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.muon import Muon
@@ -83,7 +83,7 @@ def main() -> None:
     # Data: decoded once, split by a hash of the pixels.
     images = load_images(args, recipe, accelerator)
     accelerator.print(*images.remarks(), sep="\n", end="\n" if images.remarks() else "")
-    epoch_images, hole_sides = len(images.train), (recipe.hole_min, recipe.hole_max)
+    epoch_images, holes = len(images.train), load_holes(recipe)
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
 
@@ -119,7 +119,7 @@ def main() -> None:
     def batch_from(first: int, count: int, flip: bool = recipe.flip) -> Batch:
         return training_batch(
             images.train, first, count, seed=args.seed, resolution=recipe.resolution,
-            hole_sides=hole_sides, crop_min=recipe.crop_min, flip=flip,
+            holes=holes, crop_min=recipe.crop_min, flip=flip,
         )  # fmt: skip
 
     def own_batch(images_seen: int) -> Batch:
@@ -132,7 +132,8 @@ def main() -> None:
         return iterate(
             updates, recipe, accelerator,
             generator, discriminator, generator_optimizers, discriminator_optimizers,
-            batch.images.to(accelerator.device), batch.boxes.to(accelerator.device), norms,
+            batch.images.to(accelerator.device), batch.holes.to(accelerator.device),
+            batch.boxes.to(accelerator.device), norms,
         )  # fmt: skip
 
     def settled() -> Generator:
@@ -145,6 +146,7 @@ def main() -> None:
 
     # Resume. Nothing that decides the weights may have changed but the length of the run.
     settings = recipe.to_dict() | {"seed": args.seed, "mixed_precision": accelerator.mixed_precision}
+    settings["masks"] = holes.digest()
     progress = Progress()
     if state := checkpoint.load(args.output_dir, args.resume_from_checkpoint):
         progress = resume(state, parts, settings)
@@ -193,7 +195,7 @@ def main() -> None:
             if accelerator.is_main_process:
                 if epoch_ends:
                     grid = args.output_dir / "samples" / f"{progress.images_seen:09d}.png"
-                    row |= validate(settled(), images.validation[: args.num_validation_images], recipe, grid)
+                    row |= validate(settled(), images.validation[: args.num_validation_images], holes, grid)
                 report(progress.history, recipe, args.output_dir, bar.write)
             accelerator.log(row, step=progress.images_seen)
             progress.restart_clock()
@@ -215,8 +217,9 @@ def main() -> None:
         facts = card_facts(args, recipe, progress, accelerator)
         facts["counts"] = {split: len(getattr(images, split)) for split in SPLITS}
         facts["unreadable"] = images.unreadable
-        facts["figures"] = compare({"this model": generator}, images.test, hole_sides)
-        validate(generator, images.validation[:SAMPLES], recipe, args.output_dir / "samples.png")
+        tested = evaluation_holes(len(images.test), recipe.resolution, holes)
+        facts["figures"] = compare({"this model": generator}, images.test, tested)
+        validate(generator, images.validation[:SAMPLES], holes, args.output_dir / "samples.png")
         publish(generator, parts["discriminator"], facts, args.output_dir)
         print(*images.remarks(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
         if args.push_to_hub:
@@ -234,6 +237,16 @@ def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerat
             )  # fmt: skip
     except (ValueError, OSError) as error:
         sys.exit(f"cannot train on {recipe.dataset_name}: {error}")
+
+
+def load_holes(recipe: Recipe) -> Holes:
+    """How the recipe draws holes; a folder of masks that cannot be had ends the run with a sentence."""
+    try:
+        size = (recipe.resolution, recipe.resolution)
+        masks = None if recipe.mask_dir is None else read_masks(recipe.mask_dir, size)
+    except ValueError as error:
+        sys.exit(f"cannot draw holes from masks: {error}")
+    return Holes((recipe.hole_min, recipe.hole_max), recipe.hole_mix(), masks)
 
 
 def networks(recipe: Recipe, fill_color: tuple[float, float, float]) -> tuple[Generator, Discriminator]:
@@ -332,18 +345,18 @@ def iterate(
     generator_optimizers: list[torch.optim.Optimizer],
     discriminator_optimizers: list[torch.optim.Optimizer],
     image: Tensor,
+    hole: Tensor,
     boxes: Tensor,
     norms: bool = False,
 ) -> dict[str, Tensor]:
     """One iteration's errors and scores, by name, after its updates (paper, Section IV-B, in its order).
 
-    `image` is (N, 3, S, S) in 0..1, `boxes` (N, 4) the box of each hole. The network that is not
-    being updated keeps its weights, gradients and batch norm statistics. With
+    `image` is (N, 3, S, S) in 0..1, `hole` (N, 1, S, S) bool, `boxes` (N, 4) the box around each hole. The
+    network that is not being updated keeps its weights, gradients and batch norm statistics. With
     `gradient_accumulation_steps` an update goes through the batch in as many pieces, of which only
     one is on the tape at a time, and steps once. With `norms` there is the norm of each update's
     gradient too.
     """
-    hole = as_hole(boxes, image.shape[2])
     image = image.contiguous(memory_format=torch.channels_last)
     # A frozen network is called without its wrapper, which would wait for gradients that never come.
     painter, judge = accelerator.unwrap_model(generator), accelerator.unwrap_model(discriminator)
@@ -486,14 +499,14 @@ def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any
     return progress
 
 
-def validate(generator: Generator, images: Tensor, recipe: Recipe, grid: Path) -> dict[str, float]:
+def validate(generator: Generator, images: Tensor, holes: Holes, grid: Path) -> dict[str, float]:
     """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to the picture `grid`."""
-    boxes = evaluation_boxes(len(images), recipe.resolution, (recipe.hole_min, recipe.hole_max))
-    results = complete(generator, images, boxes)
+    where = evaluation_holes(len(images), images.shape[2], holes)
+    results = complete(generator, images, where)
     originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
-    masked = torch.where(as_hole(boxes[:SAMPLES], recipe.resolution), generator.fill.cpu(), originals)
+    masked = torch.where(where[:SAMPLES], generator.fill.cpu(), originals)
     write_samples(grid, originals, masked, completed)
-    return {name: round(value, 4) for name, value in figures(results, images, boxes).items()}
+    return {name: round(value, 4) for name, value in figures(results, images, where).items()}
 
 
 def report(rows: list[dict[str, Any]], recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
@@ -549,7 +562,8 @@ def card_facts(
         "samples": "samples.png" if args.show_samples else None,
         "curves": "errors.png",
         "command": shown_command(sys.argv, args.hub_token),
-        "recipe": {field: value for field, value in recipe.to_dict().items() if field != "dataset_name"},
+        "recipe": {name: value for name, value in recipe.to_dict().items() if name not in ("dataset_name", "mask_dir")},
+        "rectangles": "rectangle" in recipe.hole_mix(),
         "seed": args.seed,
         "images_seen": progress.images_seen,
         "hours": round(progress.seconds / 3600, 2),

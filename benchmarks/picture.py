@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from inpaint_hub import Inpainter
-from inpaint_hub.evaluation import evaluation_boxes
+from inpaint_hub.evaluation import evaluation_holes
+from inpaint_hub.holes import Holes, bounding_boxes
 
 ROOT = Path(__file__).parent.parent
 GAP = 4  # px between the enlarged details
@@ -64,7 +65,8 @@ def sheet(
 def main() -> None:
     sheet("cifar10", 32, PICKED, ROOT / "examples" / "filled.png")
     for model, details in (("scenes", SCENES), ("faces", FACE)):
-        boxes = evaluation_boxes(len(details), 64, (16, 36))[:, [1, 0, 3, 2]].tolist()  # left, top, right, bottom
+        holes = evaluation_holes(len(details), 64, Holes((16, 36), {"rectangle": 1}))
+        boxes = bounding_boxes(holes)[:, [1, 0, 3, 2]].tolist()  # left, top, right, bottom
         drawn = [(*detail, box) for detail, box in zip(details, boxes, strict=True)]
         sheet(model, 64, drawn, ROOT / "inpaint_hub" / "pretrained" / model / "sheet.png")
 

@@ -16,8 +16,8 @@ import numpy as np
 from inpaint_hub import Inpainter
 from inpaint_hub.classical import CLASSICAL, Fill
 from inpaint_hub.data import split_images
-from inpaint_hub.evaluation import evaluation_boxes, figures
-from inpaint_hub.holes import as_hole
+from inpaint_hub.evaluation import evaluation_holes, figures
+from inpaint_hub.holes import Holes
 
 
 def main() -> None:
@@ -31,13 +31,13 @@ def main() -> None:
     args = parser.parse_args()
     splits = split_images(args.data, args.resolution, args.seed, progress=False)
     images = getattr(splits, args.split)
-    boxes = evaluation_boxes(len(images), args.resolution, tuple(args.holes))
-    originals, holes = images.permute(0, 2, 3, 1).numpy(), as_hole(boxes, args.resolution)[:, 0].numpy()
+    holes = evaluation_holes(len(images), args.resolution, Holes(tuple(args.holes), {"rectangle": 1}))
+    originals = images.permute(0, 2, 3, 1).numpy()
     fills: dict[str, Fill] = {**{name: Inpainter.from_pretrained(name) for name in args.model}, **CLASSICAL}
     rows = {}
     for name, fill in fills.items():
-        results = np.stack([fill(image, hole) for image, hole in zip(originals, holes, strict=True)])
-        rows[name] = figures(results, images, boxes)
+        results = np.stack([fill(image, hole) for image, hole in zip(originals, holes[:, 0].numpy(), strict=True)])
+        rows[name] = figures(results, images, holes)
     columns = list(next(iter(rows.values())))
     print(f"{len(images)} images", *(f"{name:>11}" for name in columns), sep="  ")
     for name, row in sorted(rows.items(), key=lambda item: -item[1]["psnr_hole"]):

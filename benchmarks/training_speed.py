@@ -19,7 +19,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from inpaint_hub.holes import rectangles, uniforms
+from inpaint_hub.holes import Holes, bounding_boxes
 from inpaint_hub.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS
 from train_accelerate import iterate, optimizers
@@ -71,11 +71,13 @@ def main() -> None:
             networks = accelerator.prepare(generator, discriminator)
             both = [[accelerator.prepare(one) for one in some] for some in optimizers(recipe, generator, discriminator)]
             image = torch.rand(batch, 3, size, size, device=accelerator.device)
-            boxes = rectangles(uniforms(0, 0, batch), size, size // 4, size // 2).to(accelerator.device)
+            hole = Holes((size // 4, size // 2), {"rectangle": 1}).batch(0, 0, batch, (size, size))
+            hole, boxes = hole.to(accelerator.device), bounding_boxes(hole).to(accelerator.device)
             for name, updates in UPDATES.items():
                 work = partial(
-                    iterate, updates, recipe, accelerator, networks[0], networks[1], both[0], both[1], image, boxes
-                )
+                    iterate, updates, recipe, accelerator,
+                    networks[0], networks[1], both[0], both[1], image, hole, boxes,
+                )  # fmt: skip
                 found = times(work, args.rounds, accelerator.device)
                 speeds = sorted(batch / seconds for seconds in found)
                 middle = statistics.median(speeds)

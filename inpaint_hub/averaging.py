@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from .data import Batch
-from .holes import as_hole
 from .networks import Generator
 
 RAMP = 0.05  # the half-life, as a share of the images seen, until it is at its full length
@@ -48,7 +47,4 @@ def settle(generator: Generator, batches: Iterable[Batch]) -> None:
     high, that cost 4 dB.
     """
     device = generator.fill.device
-    update_bn(
-        (generator.masked(image.to(device), as_hole(boxes.to(device), image.shape[2])) for image, boxes in batches),
-        generator,
-    )
+    update_bn((generator.masked(batch.images.to(device), batch.holes.to(device)) for batch in batches), generator)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from .holes import permutation, rectangles, uniforms
+from .holes import Holes, bounding_boxes, permutation, uniforms
 from .sources import in_threads, load, picture, short_side, title
 
 SPLITS = {"train": 0.90, "validation": 0.05, "test": 0.05}  # of all images (paper, Section IV)
@@ -198,9 +198,10 @@ def _tensor(pixels: np.ndarray) -> Tensor:
 
 
 class Batch(NamedTuple):
-    """Consecutive images of a run: (N, 3, S, S) in 0..1, and the box (N, 4) int64 of each one's hole."""
+    """Consecutive images of a run (N, 3, S, S) in 0..1, a hole in each (N, 1, S, S) bool, the box (N, 4) around it."""
 
     images: Tensor
+    holes: Tensor
     boxes: Tensor
 
 
@@ -211,7 +212,7 @@ def training_batch(
     *,
     seed: int,
     resolution: int,
-    hole_sides: tuple[int, int],
+    holes: Holes,
     crop_min: float = 1.0,
     flip: bool = False,
 ) -> Batch:
@@ -235,7 +236,8 @@ def training_batch(
     if flip:
         mirrored = torch.from_numpy(draws[:, 4] < 0.5)[:, None, None, None]
         batch = torch.where(mirrored, batch.flip(3), batch)
-    return Batch(batch, rectangles(draws, resolution, *hole_sides))
+    where = holes.batch(seed, first, count, (resolution, resolution))
+    return Batch(batch, where, bounding_boxes(where))
 
 
 def crop(image: Tensor, draws: np.ndarray, crop_min: float, resolution: int) -> Tensor:

@@ -6,8 +6,11 @@ A preset is a starting point; every field is also a flag of `train_accelerate.py
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
+
+HOLE_KINDS = ("rectangle", "rectangles", "border", "strokes", "folder")
 
 
 def _setting(default: Any, meaning: str) -> Any:
@@ -26,8 +29,12 @@ class Recipe:
         1, "pieces in which an update goes through its images, to save memory; batch norm sees one piece at a time"
     )
     num_train_epochs: int = _setting(10, "passes over the training split")
-    hole_min: int = _setting(8, "shortest side of a hole, px")
-    hole_max: int = _setting(16, "longest side of a hole, px")
+    holes: str = _setting(
+        "rectangle", f"kinds of holes by weight, as in 'rectangle:1, strokes:2': {', '.join(HOLE_KINDS)}"
+    )
+    mask_dir: str | None = _setting(None, "folder of masks, white = hole, where the kind folder is among the holes")
+    hole_min: int = _setting(8, "shortest side of a rectangle, px")
+    hole_max: int = _setting(16, "longest side of a rectangle, px")
     crop_min: float = _setting(1.0, "smallest random crop, as a fraction of the short side; 1 is the centre square")
     flip: bool = _setting(True, "mirror half of the images left to right")
     optimizer: str = _setting("adam", "the generator's: adam, or muon")
@@ -47,11 +54,13 @@ class Recipe:
     ema_half_life: int = _setting(10_000, "images after which old weights count half in the averaged generator")
 
     def __post_init__(self) -> None:
+        mix = self.hole_mix()
         rules = {
             "resolution": self.resolution >= 16,
             "train_batch_size": self.train_batch_size >= 2,  # batch norm needs two
             "gradient_accumulation_steps": 1 <= self.gradient_accumulation_steps <= self.train_batch_size // 2,
             "num_train_epochs": self.num_train_epochs >= 1,
+            "mask_dir": (self.mask_dir is not None) == ("folder" in mix),
             "hole_min": 1 <= self.hole_min <= self.hole_max,
             "hole_max": self.hole_max < self.resolution,  # a hole is never the whole image
             "crop_min": 0 < self.crop_min <= 1,
@@ -74,6 +83,23 @@ class Recipe:
             if not holds:
                 meaning = type(self).__dataclass_fields__[name].metadata["help"]
                 raise ValueError(f"recipe has {name}={getattr(self, name)!r}, which cannot be; it is the {meaning}")
+
+    def hole_mix(self) -> dict[str, float]:
+        """The weight of each kind of hole, in the order of `holes`; one that is named without a weight has 1."""
+        mix: dict[str, float] = {}
+        for part in self.holes.split(","):
+            kind, _, weight = (word.strip() for word in part.partition(":"))
+            try:
+                number = float(weight or 1)
+            except ValueError:
+                number = math.nan
+            if kind not in HOLE_KINDS or kind in mix or not 0 < number < math.inf:
+                raise ValueError(
+                    f"recipe has holes={self.holes!r}, where {part.strip()!r} cannot be; write kinds of"
+                    f" {', '.join(HOLE_KINDS)}, each once, with weights above zero: 'rectangle:1, strokes:0.5'"
+                )
+            mix[kind] = number
+        return mix
 
     def updates_at(self, progress: float) -> tuple[str, ...]:
         """The updates of an iteration, in order, at `progress` 0..1 through the run.

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 from inpaint_hub import Generator
 from inpaint_hub.averaging import RAMP, interpolate, moving_average, settle
 from inpaint_hub.data import training_batch
-from inpaint_hub.holes import as_hole
+from inpaint_hub.holes import Holes
 
 
 def test_interpolation_takes_its_share_of_the_weights_after_and_the_rest_of_those_before() -> None:
@@ -44,9 +44,8 @@ def test_settling_gives_averaged_weights_the_statistics_of_what_they_see() -> No
     for norm in generator.modules():
         if isinstance(norm, nn.BatchNorm2d):
             norm.running_mean.fill_(9.0)  # of other weights
-    batch = training_batch(images, 0, 256, seed=0, resolution=16, hole_sides=(4, 8))
-    image, boxes = batch
-    masked = generator.masked(image, as_hole(boxes, 16))
+    batch = training_batch(images, 0, 256, seed=0, resolution=16, holes=Holes((4, 8), {"rectangle": 1}))
+    masked = generator.masked(batch.images, batch.holes)
     with torch.no_grad():
         wanted = copy.deepcopy(generator).train()(masked)
         before = (generator.eval()(masked) - wanted).abs().mean()

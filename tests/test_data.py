@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint_hub.data import crop, mean_color, split_images, training_batch
-from inpaint_hub.holes import uniforms
+from inpaint_hub.data import Batch, crop, mean_color, split_images, training_batch
+from inpaint_hub.holes import Holes, uniforms
 
 # datasets leaves a file handle to the garbage collector here and there
+HOLES = Holes((4, 8), {"rectangle": 1, "rectangles": 1, "border": 1, "strokes": 1})
+
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
@@ -133,21 +136,30 @@ def test_too_few_images_are_refused(tmp_path: Path) -> None:
 def test_a_batch_does_not_depend_on_where_it_is_cut(first: int, cut: int, crop_min: float) -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (50, 3, 16, 16), dtype=np.uint8))
 
-    def batch(start: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return training_batch(
-            images, start, count, seed=3, resolution=16, hole_sides=(4, 8), crop_min=crop_min, flip=True
-        )
+    def batch(start: int, count: int) -> Batch:
+        return training_batch(images, start, count, seed=3, resolution=16, holes=HOLES, crop_min=crop_min, flip=True)
 
-    whole, parts = batch(first, 30), [batch(first, cut), batch(first + cut, 30 - cut)]
-    assert torch.equal(whole[0], torch.cat([part[0] for part in parts]))
-    assert torch.equal(whole[1], torch.cat([part[1] for part in parts]))
+    parts = zip(batch(first, cut), batch(first + cut, 30 - cut), strict=True)
+    assert all(torch.equal(one, torch.cat(two)) for one, two in zip(batch(first, 30), parts, strict=True))
+
+
+def test_a_batch_with_plain_rectangles_is_to_the_bit_what_it_was_when_the_shipped_checkpoints_were_trained() -> None:
+    images = (torch.arange(50 * 3 * 32 * 32) % 251).to(torch.uint8).view(50, 3, 32, 32)
+    plain = Holes((8, 16), {"rectangle": 1})
+    batch = training_batch(images, 30, 100, seed=7, resolution=32, holes=plain, flip=True)
+    assert batch.boxes[:3].tolist() == [[0, 8, 9, 17], [24, 2, 32, 17], [12, 21, 22, 32]]
+    assert sha256(batch.holes.numpy().tobytes()).hexdigest().startswith("fed39294449b18e3")
+    assert sha256((batch.images * 255).round().byte().numpy().tobytes()).hexdigest().startswith("febe87a322e70674")
+    cropped = training_batch(images, 30, 1, seed=7, resolution=16, holes=HOLES, crop_min=0.5).images
+    draws = [0.8912818399633989, 0.5992037222832792, 0.1990982724639293]
+    assert any(torch.equal(cropped, crop(image, np.array(draws), 0.5, 16)) for image in images)
 
 
 def test_an_epoch_shows_every_image_once_and_mirrors_half_of_them() -> None:
     images = torch.zeros(400, 3, 16, 16, dtype=torch.uint8)
     images[:, 0] = torch.arange(400)[:, None, None] // 2  # its number, in two halves
     images[:, 1, :, :8] = 255  # the left half
-    batch, _ = training_batch(images, 400, 400, seed=0, resolution=16, hole_sides=(4, 8), flip=True)
+    batch = training_batch(images, 400, 400, seed=0, resolution=16, holes=HOLES, flip=True).images
     assert torch.equal((batch[:, 0, 0, 0] * 255).round().sort().values, images[:, 0, 0, 0].float())
     assert 150 < int((batch[:, 1, 0, 0] == 0).sum()) < 250
 

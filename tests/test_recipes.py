@@ -49,8 +49,32 @@ def test_the_plateau_does_not_depend_on_the_length_of_the_run() -> None:
         {"adversarial_from": 0.1, "discriminator_from": 0.2},
         {"learning_rate": 0.0},
         {"resolution": 8},
+        {"holes": ""},
+        {"holes": "squares"},
+        {"holes": "rectangle:0"},
+        {"holes": "rectangle:-1"},
+        {"holes": "rectangle:nan"},
+        {"holes": "rectangle:many"},
+        {"holes": "strokes, rectangle, strokes:2"},
+        {"holes": "folder"},
+        {"mask_dir": "masks"},
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused_by_the_fields_name(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"recipe has \w+="):
         Recipe().replace(**change)
+
+
+def test_a_mix_of_holes_is_read_by_kind_and_weight() -> None:
+    recipe = Recipe(holes="rectangle, border: 0.5,strokes:2, folder:1e-1", mask_dir="masks")
+    assert recipe.hole_mix() == {"rectangle": 1, "border": 0.5, "strokes": 2, "folder": 0.1}
+
+
+def test_a_kind_that_is_none_is_answered_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match=r"'squares:2' cannot be; write kinds of rectangle, rectangles, border"):
+        Recipe(holes="rectangle, squares:2")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_the_plain_rectangles_of_its_paper_or_checkpoint(name: str) -> None:
+    assert PRESETS[name].hole_mix() == {"rectangle": 1}

@@ -20,6 +20,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from conftest import ROOT
+from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -30,6 +31,7 @@ from inpaint_hub.recipes import PRESETS, Recipe
 from train_accelerate import (
     largest_weights,
     launch_warning,
+    load_holes,
     networks,
     parse_args,
     precision,
@@ -211,6 +213,33 @@ def test_compiled_networks_end_with_about_the_same_weights(pictures: Path, tmp_p
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("plain", "compiled"))
     for name, weight in one.items():
         torch.testing.assert_close(other[name], weight, rtol=0.01, atol=0.01, msg=name)
+
+
+def test_a_run_is_not_resumed_with_other_masks_in_its_folder_or_another_mix() -> None:
+    then = PRESETS["cifar10"].replace(holes="folder", mask_dir="masks").to_dict() | {"masks": "one"}
+    with pytest.raises(SystemExit, match=r"masks one -> other"):
+        resume({"settings": then}, {}, then | {"masks": "other"})
+    with pytest.raises(SystemExit, match=r"holes folder -> folder, strokes"):
+        resume({"settings": then}, {}, then | {"holes": "folder, strokes"})
+
+
+def test_a_folder_of_masks_that_is_not_there_ends_the_start_with_a_sentence() -> None:
+    recipe = PRESETS["cifar10"].replace(holes="rectangle, folder", mask_dir="no/where")
+    with pytest.raises(SystemExit, match=r"cannot draw holes from masks: no/where is no folder here"):
+        load_holes(recipe)
+
+
+def test_a_run_with_holes_of_every_kind_says_in_its_card_what_was_measured(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.eye(16, dtype=np.uint8) * 255).save(tmp_path / "masks" / "line.png")
+    mix = "rectangles, border:0.5, strokes, folder"
+    more = ["--holes", mix, "--mask_dir", str(tmp_path / "masks"), "--max_train_steps", "3"]
+    process = start(pictures, tmp_path / "run", *more)
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert f"one random hole in each image, of the kinds it was trained on ({mix}); seeds" in card
+    assert str(tmp_path) not in card.split("## Training")[0]
 
 
 @pytest.mark.parametrize(

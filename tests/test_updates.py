@@ -11,16 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from inpaint_hub.holes import as_hole, rectangles, uniforms
+from inpaint_hub.holes import Holes, bounding_boxes
 from inpaint_hub.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS
 from inpaint_hub.updates import local_patch, reconstruction_error, score_error
 from train_accelerate import iterate, optimizers
 
+HOLES = Holes((8, 16), {"rectangle": 1, "strokes": 1}).batch(0, 0, 4, (32, 32))
+BOXES = bounding_boxes(HOLES)
+
 
 @given(seed=st.integers(0, 1000))
 def test_a_local_patch_lies_inside_the_image_and_is_centred_on_the_hole_where_it_can_be(seed: int) -> None:
-    boxes = rectangles(uniforms(seed, 0, 4), 32, 8, 16)
+    boxes = bounding_boxes(Holes((8, 16), {"rectangle": 1}).batch(seed, 0, 4, (32, 32)))
     place = torch.arange(32.0)
     coordinates = torch.stack([place[:, None].expand(32, 32), place[None].expand(32, 32), torch.zeros(32, 32)])
     patches = local_patch(coordinates.expand(4, 3, 32, 32), boxes, 16)
@@ -98,9 +101,8 @@ def test_an_update_moves_its_own_network_and_leaves_the_others_weights_and_gradi
     for weight in [*generator.parameters(), *discriminator.parameters()]:
         weight.grad = torch.zeros_like(weight)  # of the idle network, these must still be there afterwards
     before = snapshot(generator), snapshot(discriminator)
-    boxes = rectangles(uniforms(0, 0, 4), 32, 8, 16)
     networks = (generator, discriminator, *optimizers(recipe, generator, discriminator))
-    errors = iterate(updates, recipe, Accelerator(cpu=True), *networks, torch.rand(4, 3, 32, 32), boxes)
+    errors = iterate(updates, recipe, Accelerator(cpu=True), *networks, torch.rand(4, 3, 32, 32), HOLES, BOXES)
     assert set(updates) - {"joint"} <= set(errors)
     assert changed(generator, before[0]) == moves_generator
     assert changed(discriminator, before[1]) != moves_generator
@@ -111,11 +113,10 @@ def test_the_papers_adversarial_update_judges_a_new_forward_pass() -> None:
     generator, discriminator, recipe = Generator(), Discriminator(32), PRESETS["paper"]
     passes = []
     generator.register_forward_hook(lambda *call: passes.append(call[2].detach()))
-    boxes = rectangles(uniforms(0, 0, 4), 32, 8, 16)
     networks = (generator, discriminator, *optimizers(recipe, generator, discriminator))
-    iterate(recipe.updates_at(0), recipe, Accelerator(cpu=True), *networks, torch.rand(4, 3, 32, 32), boxes)
+    iterate(recipe.updates_at(0), recipe, Accelerator(cpu=True), *networks, torch.rand(4, 3, 32, 32), HOLES, BOXES)
     assert len(passes) == 2
-    inside = as_hole(boxes, 32).expand_as(passes[0])
+    inside = HOLES.expand_as(passes[0])
     assert not torch.equal(passes[0][inside], passes[1][inside])
 
 
@@ -123,11 +124,12 @@ def after(updates: tuple[str, ...], preset: str, pieces: int, training: bool) ->
     """Both networks after an iteration on the same images, in plain gradient descent: the change is the gradient."""
     torch.manual_seed(0)
     generator, discriminator = Generator().train(training), Discriminator(16).train(training)
-    boxes = rectangles(uniforms(0, 0, 8), 16, 4, 8)
+    hole = Holes((4, 8), {"rectangle": 1}).batch(0, 0, 8, (16, 16))
     descents = [[torch.optim.SGD(network.parameters(), 1.0)] for network in (generator, discriminator)]
     recipe = PRESETS[preset].replace(gradient_accumulation_steps=pieces)
     image = torch.rand(8, 3, 16, 16)
-    iterate(updates, recipe, Accelerator(cpu=True), generator, discriminator, *descents, image, boxes)
+    networks = (generator, discriminator, *descents)
+    iterate(updates, recipe, Accelerator(cpu=True), *networks, image, hole, bounding_boxes(hole))
     return generator, discriminator
 
 

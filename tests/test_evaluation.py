@@ -1,0 +1,22 @@
+"""The holes that figures are measured on are the same ones in every run."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import torch
+
+from inpaint_hub.evaluation import evaluation_holes
+from inpaint_hub.holes import Holes
+
+
+def test_the_holes_of_the_protocol_are_those_that_the_published_figures_were_measured_on() -> None:
+    holes = evaluation_holes(1000, 32, Holes((8, 16), {"rectangle": 1}))
+    assert sha256(holes.numpy().tobytes()).hexdigest().startswith("62491e24f42ecc92")
+
+
+def test_a_run_is_measured_on_plain_rectangles_if_it_trains_on_some_and_on_its_own_kinds_if_not() -> None:
+    plain = Holes((8, 16), {"rectangle": 1})
+    mixed, strokes = Holes((8, 16), {"strokes": 9, "rectangle": 1}), Holes((8, 16), {"strokes": 1})
+    assert torch.equal(evaluation_holes(50, 32, mixed), evaluation_holes(50, 32, plain))
+    assert not torch.equal(evaluation_holes(50, 32, strokes), evaluation_holes(50, 32, plain))
