@@ -164,7 +164,8 @@ def main() -> None:
 
     # The loop: a batch, its updates, and what is due after it.
     bar = tqdm(
-        total=total_images, initial=progress.images_seen, unit=" images", smoothing=0.05,
+        total=total_images, initial=progress.images_seen, unit=" images", unit_scale=True, smoothing=0.05,
+        bar_format="{percentage:3.0f}%, {n_fmt} of {total_fmt}, {rate_noinv_fmt}, {remaining} left{postfix}",
         disable=not accelerator.is_main_process,
     )  # fmt: skip
     started = time.perf_counter()
@@ -184,7 +185,7 @@ def main() -> None:
         if time.perf_counter() - started > 1:  # reading an error waits for the device: once a second
             progress.seconds += time.perf_counter() - started
             started = time.perf_counter()
-            bar.set_postfix({name: f"{found[name].item():.4f}" for name in ERRORS if name in found})
+            bar.set_postfix({name: f"{found[name].item():.3g}" for name in ERRORS if name in found})
             stop_if_broken(progress.totals(), progress, args.output_dir)
         done = progress.images_seen >= total_images
         epoch_ends = done or progress.images_seen % epoch_images < recipe.train_batch_size
@@ -385,6 +386,7 @@ def iterate(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
+    # Scores are from before an update and after the other one: a discriminator that cannot tell scores `real` lower.
     def noted(name: str, value: Tensor) -> Tensor:
         share = value.detach() / pieces
         found[name] = found[name] + share if name in found else share
