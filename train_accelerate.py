@@ -29,14 +29,14 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
-from accelerate.utils import set_seed
+from accelerate.utils import broadcast_object_list, gather_object, set_seed
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import interpolate, moving_average, settle
-from inpaint_hub.data import SPLITS, TERMS, Batch, Images, mean_color, split_images, training_batch
+from inpaint_hub.data import TERMS, Batch, Images, Training, mean_color, split_images, training_batch
 from inpaint_hub.evaluation import compare, complete, evaluation_holes, figures
 from inpaint_hub.history import (
     ERRORS,
@@ -55,6 +55,7 @@ from inpaint_hub.metrics import METRICS
 from inpaint_hub.muon import Muon
 from inpaint_hub.networks import Discriminator, Generator, frozen
 from inpaint_hub.recipes import PRESETS, Recipe
+from inpaint_hub.streaming import Stream, stream_images
 from inpaint_hub.synced import synchronize
 from inpaint_hub.updates import COMPLETED, REAL, composite, reconstruction_error, score_error, views
 
@@ -81,14 +82,15 @@ def main() -> None:
         hub.prepare(args.hub_model_id, token=args.hub_token, private=args.hub_private_repo)  # fails now, not in hours
 
     # Data: decoded once, split by a hash of the pixels.
-    images = load_images(args, recipe, accelerator)
+    images = load_images(args, recipe, accelerator, piece_size)
     accelerator.print(*images.remarks(), sep="\n", end="\n" if images.remarks() else "")
-    epoch_images, holes = len(images.train), load_holes(recipe)
+    stream = images.train if isinstance(images.train, Stream) else None
+    epoch_images, holes = images.train.count or 50_000, load_holes(recipe)
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
 
     # Networks and optimisers.
-    generator, discriminator = networks(recipe, mean_color(images.train))
+    generator, discriminator = networks(recipe, broadcast_object_list([mean_color(images.train.at_hand.images)])[0])
     threads = threads_for(generator, recipe, accelerator)
     average = AveragedModel(
         generator.to(accelerator.device),
@@ -116,16 +118,19 @@ def main() -> None:
     for name, some in (("generator", generator_optimizers), ("discriminator", discriminator_optimizers)):
         parts |= {f"{name}_optimizer_{number}": optimizer for number, optimizer in enumerate(some)}
 
-    def batch_from(first: int, count: int, flip: bool = recipe.flip) -> Batch:
+    def batch_from(source: Training, first: int, count: int, flip: bool = recipe.flip) -> Batch:
         return training_batch(
-            images.train, first, count, seed=args.seed, resolution=recipe.resolution,
+            source, first, count, seed=args.seed, resolution=recipe.resolution,
             holes=holes, crop_min=recipe.crop_min, flip=flip,
         )  # fmt: skip
 
     def own_batch(images_seen: int) -> Batch:
         """This process's images of an update: its share of each piece, so that processes together see whole ones."""
         shares = range(accelerator.process_index, pieces * processes, processes)
-        own = [batch_from(images_seen + share * piece_size, piece_size) for share in shares]
+        try:
+            own = [batch_from(images.train, images_seen + share * piece_size, piece_size) for share in shares]
+        except ConnectionError as error:
+            sys.exit(f"{error}; the same command goes on from the last checkpoint")
         return Batch(*map(torch.cat, zip(*own, strict=True)))
 
     def run_updates(updates: tuple[str, ...], batch: Batch, norms: bool = False) -> dict[str, Tensor]:
@@ -137,7 +142,7 @@ def main() -> None:
         )  # fmt: skip
 
     def settled() -> Generator:
-        settle(averaged, (batch_from(n, 256, flip=False) for n in range(0, 2048, 256)))
+        settle(averaged, (batch_from(images.train.at_hand, n, 256, flip=False) for n in range(0, 2048, 256)))
         return averaged
 
     if args.dry_run:
@@ -147,9 +152,14 @@ def main() -> None:
     # Resume. Nothing that decides the weights may have changed but the length of the run.
     settings = recipe.to_dict() | {"seed": args.seed, "mixed_precision": accelerator.mixed_precision}
     settings["masks"] = holes.digest()
-    progress = Progress()
+    for name, value in (("shuffle_block", args.shuffle_block), ("processes", processes)):
+        settings[name] = value if stream else None  # a stream's order hangs on them
+    progress, places = Progress(), []
     if state := checkpoint.load(args.output_dir, args.resume_from_checkpoint):
         progress = resume(state, parts, settings)
+        places = state.get("places", [])
+        if stream:
+            stream.load(places[accelerator.process_index])
         torch.set_num_threads(threads := state["threads"])  # sums in another order are other sums
         accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
     if accelerator.is_main_process:
@@ -200,9 +210,11 @@ def main() -> None:
                 report(progress.history, recipe, args.output_dir, bar.write)
             accelerator.log(row, step=progress.images_seen)
             progress.restart_clock()
-        if accelerator.is_main_process and (done or stopping or progress.step % args.checkpointing_steps == 0):
+        due = done or stopping or progress.step % args.checkpointing_steps == 0
+        places = gather_object([stream.state()]) if due and stream else []
+        if accelerator.is_main_process and due:
             stop_if_broken(progress.totals() | largest_weights(parts), progress, args.output_dir)
-            state = progress.state() | {"threads": threads, "settings": settings}
+            state = progress.state() | {"threads": threads, "settings": settings, "places": places}
             state |= {name: part.state_dict() for name, part in parts.items()}
             checkpoint.save(args.output_dir, progress.step, state, keep=args.checkpoints_total_limit)
     bar.close()
@@ -216,8 +228,10 @@ def main() -> None:
             settled()
         generator = averaged.half().float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
-        facts["counts"] = {split: len(getattr(images, split)) for split in SPLITS}
-        facts["unreadable"] = images.unreadable
+        facts["counts"] = {"validation": len(images.validation), "test": len(images.test)}
+        facts["counts"]["train"] = sum(place["visited"] for place in places) if stream else images.train.count
+        images.unreadable.update({name: None for place in places for name in place["unreadable"]})
+        facts["unreadable"] = [*images.unreadable]
         tested = evaluation_holes(len(images.test), recipe.resolution, holes)
         facts["figures"] = compare({"this model": generator}, images.test, tested)
         validate(generator, images.validation[:SAMPLES], holes, args.output_dir / "samples.png")
@@ -228,14 +242,21 @@ def main() -> None:
     accelerator.end_training()
 
 
-def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) -> Images:
+def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator, piece_size: int) -> Images:
     """The three splits; a data set that cannot be had ends the run with a sentence."""
+    common = (
+        str(recipe.dataset_name), recipe.resolution, args.seed, args.image_column,
+        accelerator.is_main_process, recipe.crop_min,
+    )  # fmt: skip
     try:
-        with accelerator.main_process_first():  # the others find what it has downloaded
-            return split_images(
-                str(recipe.dataset_name), recipe.resolution, args.seed, args.image_column,
-                accelerator.is_main_process, recipe.crop_min,
+        if args.streaming:
+            return stream_images(
+                *common, block_rows=args.shuffle_block, held_out=args.num_validation_images, piece_size=piece_size,
+                process=accelerator.process_index, processes=accelerator.num_processes,
+                any_length=args.max_train_steps is not None,
             )  # fmt: skip
+        with accelerator.main_process_first():  # the others find what it has downloaded
+            return split_images(*common)
     except (ValueError, OSError) as error:
         sys.exit(f"cannot train on {recipe.dataset_name}: {error}")
 
@@ -593,6 +614,10 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     parser.add_argument("--output_dir", type=Path, required=True, help="folder of the run: checkpoints, then the model")
     parser.add_argument("--train_data_dir", help="a local folder of images or Parquet files, instead of --dataset_name")
     parser.add_argument("--image_column", help="the data set's image column; found by itself if it is the only one")
+    parser.add_argument(
+        "--streaming", action="store_true", help="read the images as they are needed, never all at once"
+    )
+    parser.add_argument("--shuffle_block", type=int, default=4096, help="rows that a stream holds at a time, shuffled")
     parser.add_argument("--data_terms", help="for the card: what the images are, and under which terms")
     parser.add_argument("--dry_run", action="store_true", help="print the recipe, time and memory, and train nothing")
     parser.add_argument("--max_train_steps", type=int, help="iterations in all; overrides --num_train_epochs")
@@ -627,7 +652,9 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)}
     given["dataset_name"] = args.train_data_dir or args.dataset_name
     args.hub_model_id = args.hub_model_id or args.output_dir.name
-    for name in ("logging_steps", "checkpointing_steps", "checkpoints_total_limit"):
+    for name in (
+        "logging_steps", "checkpointing_steps", "checkpoints_total_limit", "shuffle_block", "num_validation_images",
+    ):  # fmt: skip
         if getattr(args, name) < 1:
             parser.error(f"--{name} is {getattr(args, name)}; it takes 1 or more")
     if args.report_to and args.report_to not in [tracker.value for tracker in get_available_trackers()]:

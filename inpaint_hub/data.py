@@ -8,9 +8,10 @@ validation images itself is taken at its word.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -33,23 +34,64 @@ TERMS = {
 }
 
 
-class Images(NamedTuple):
-    """The splits of a data set: `train` any number of (3, H, W), the others (N, 3, S, S), all uint8."""
+@dataclass(frozen=True)
+class InMemory:
+    """Training images (3, H, W) uint8 that are all held in memory, visited epoch after epoch in a new order each."""
 
-    train: Sequence[Tensor] | Tensor
+    images: Sequence[Tensor] | Tensor
+    seed: int
+
+    def take(self, first: int, count: int) -> Sequence[Tensor] | Tensor:
+        """The images number first .. first + count of a run, a function of the seed and these numbers."""
+        epochs, places = np.divmod(np.arange(first, first + count), len(self.images))
+        orders = {epoch: permutation(self.seed, int(epoch), len(self.images)) for epoch in np.unique(epochs)}
+        rows = [orders[epoch][place] for epoch, place in zip(epochs, places, strict=True)]
+        return self.images[rows] if isinstance(self.images, Tensor) else [self.images[row] for row in rows]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.images)
+
+    @property
+    def at_hand(self) -> InMemory:
+        """Those that can be had at any time: all of them."""
+        return self
+
+
+class Training(Protocol):
+    """What training images can do, all in memory or a stream."""
+
+    def take(self, first: int, count: int) -> Sequence[Tensor] | Tensor: ...
+
+    @property
+    def count(self) -> int | None: ...
+
+    @property
+    def at_hand(self) -> InMemory: ...
+
+
+class Images(NamedTuple):
+    """The splits of a data set: `validation` and `test` are (N, 3, S, S) uint8."""
+
+    train: Training
     validation: Tensor
     test: Tensor
-    unreadable: list[str]  # what could not be decoded and is left out, by file name or row
+    unreadable: dict[str, None]  # what could not be decoded and is left out, by file name or row, in order
     enlarged: int = 0  # images whose short side was below S
+    read: int | None = None  # rows of a stream that were read to find those of validation and test
 
     def remarks(self) -> list[str]:
         """A sentence for each thing about the images that should be known."""
         said = []
+        among = "" if self.read is None else f" among the first {self.read:,} of the stream"
         if self.unreadable:
-            named = ", ".join(self.unreadable[:20]) + (", ..." if len(self.unreadable) > 20 else "")
+            named = ", ".join([*self.unreadable][:20]) + (", ..." if len(self.unreadable) > 20 else "")
             said.append(f"images that cannot be decoded and are left out: {len(self.unreadable)} ({named})")
         if self.enlarged:
-            said.append(f"images smaller than {self.test.shape[3]} px, which are enlarged: {self.enlarged}")
+            said.append(f"images smaller than {self.test.shape[3]} px, which are enlarged: {self.enlarged}{among}")
+        if among:
+            said.append(f"{len(self.validation)} images for validation and {len(self.test)} for the test{among}")
         return said
 
 
@@ -72,8 +114,8 @@ class Reader:
     seed: int
     crop_min: float
 
-    def __call__(self, numbered: tuple[int, tuple[str, dict[str, Any]]]) -> Member | str:
-        number, (source, row) = numbered
+    def __call__(self, numbered: tuple[int | str, str, dict[str, Any]]) -> Member | str:
+        number, source, row = numbered
         shown = picture(row)
         if shown is None:
             return title(row, number, self.name)
@@ -113,27 +155,39 @@ def split_images(
     refuse_small((some[n] for some in sources.values() for n in range(0, len(some), every)), resolution)
     reader = Reader(name, frozenset(sources), resolution, seed, crop_min)
     members: list[Member] = []
-    unreadable: list[str] = []
-    rows = ((source, row) for source, some in sources.items() for row in some)
+    unreadable: dict[str, None] = {}
+    numbers = itertools.count()
+    rows = ((next(numbers), source, row) for source, some in sources.items() for row in some)
     bar = tqdm(total=total, desc="decode", unit=" images", unit_scale=True, disable=not progress, leave=False)
-    for found in in_threads(reader, enumerate(rows)):
+    for found in in_threads(reader, rows):
         bar.update()
         if isinstance(found, Member):
             members.append(found)
         else:
-            unreadable.append(found)
+            unreadable[found] = None
     bar.close()
-    members.sort(key=lambda member: member.key)
-    tensors = {split: [_tensor(member.pixels) for member in members if member.split == split] for split in SPLITS}
+    splits = by_split(members, SPLITS, len(members), name, unreadable)
+    train = InMemory(splits["train"] if crop_min < 1 else torch.stack(splits["train"]), seed)
+    enlarged = sum(member.short_side < resolution for member in members)
+    return Images(train, torch.stack(splits["validation"]), torch.stack(splits["test"]), unreadable, enlarged)
+
+
+def by_split(
+    members: list[Member], splits: Iterable[str], count: int, name: str, unreadable: Iterable[str]
+) -> dict[str, list[Tensor]]:
+    """The images (3, H, W) of each of the splits, in the order of their hashes.
+
+    Raises `ValueError` if one has none, saying how many of `count` images of `name` could be read.
+    """
+    members = sorted(members, key=lambda member: member.key)
+    tensors = {split: [tensor(member.pixels) for member in members if member.split == split] for split in splits}
     for split, some in tensors.items():
         if not some:
+            named = f" (not {', '.join([*unreadable][:5])} ...)" if unreadable else ""
             raise ValueError(
-                f"{name} has {len(members)} readable images, which leaves none for {split}; it needs a few hundred"
-                + (f". Not readable: {', '.join(unreadable[:5])} ..." if unreadable else "")
+                f"{name} has {count} readable images{named}, which leaves none for {split}; it needs a few hundred"
             )
-    train = tensors["train"] if crop_min < 1 else torch.stack(tensors["train"])
-    enlarged = sum(member.short_side < resolution for member in members)
-    return Images(train, torch.stack(tensors["validation"]), torch.stack(tensors["test"]), unreadable, enlarged)
+    return tensors
 
 
 def refuse_small(rows: Iterable[dict[str, Any]], resolution: int) -> None:
@@ -193,7 +247,7 @@ def _scaled(picture: Image.Image, short_side: int) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _tensor(pixels: np.ndarray) -> Tensor:
+def tensor(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
@@ -206,7 +260,7 @@ class Batch(NamedTuple):
 
 
 def training_batch(
-    images: Sequence[Tensor] | Tensor,
+    images: Training,
     first: int,
     count: int,
     *,
@@ -218,21 +272,17 @@ def training_batch(
 ) -> Batch:
     """The images number first .. first + count of a run over `images`, with their holes.
 
-    Epoch after epoch is one endless sequence, a new order in each; everything is a function of
-    (seed, number of the image). Below 1, `crop_min` is the smallest crop as a fraction of the
-    image's short side: its logarithm is uniform up to the whole side, its place too, and the crop is
-    scaled to `resolution`.
+    Everything is a function of (seed, number of the image). Below 1, `crop_min` is the smallest crop
+    as a fraction of the image's short side: its logarithm is uniform up to the whole side, its place
+    too, and the crop is scaled to `resolution`.
     """
-    epochs, places = np.divmod(np.arange(first, first + count), len(images))
-    rows = np.concatenate([permutation(seed, int(n), len(images))[places[epochs == n]] for n in np.unique(epochs)])
-    draws = uniforms(seed, first, count)
+    taken, draws = images.take(first, count), uniforms(seed, first, count)
     if crop_min < 1:
         batch = torch.cat(
-            [crop(images[row], draw[5:8], crop_min, resolution) for row, draw in zip(rows, draws, strict=True)]
+            [crop(image, draw[5:8], crop_min, resolution) for image, draw in zip(taken, draws, strict=True)]
         )
     else:
-        assert isinstance(images, Tensor)
-        batch = images[torch.from_numpy(rows)].float() / 255
+        batch = (taken if isinstance(taken, Tensor) else torch.stack([*taken])).float() / 255
     if flip:
         mirrored = torch.from_numpy(draws[:, 4] < 0.5)[:, None, None, None]
         batch = torch.where(mirrored, batch.flip(3), batch)

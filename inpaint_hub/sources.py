@@ -39,13 +39,14 @@ SPLIT_FOLDERS = {
 AHEAD = 64  # pictures being decoded while one is used
 
 
-def load(name: str, image_column: str | None = None) -> dict[str, Dataset]:
+def load(name: str, image_column: str | None = None, streaming: bool = False) -> dict[str, Any]:
     """Every split of a source by its name, each with the one column "image": bytes and path, not decoded.
 
-    `name` is an id on the Hub, a folder of images, or a folder that `datasets` can load. Raises
+    `name` is an id on the Hub, a folder of images, or a folder that `datasets` can load. The splits are
+    of the type `Dataset`, or with `streaming` an `IterableDataset`, of which nothing is read yet. Raises
     `ValueError` and `OSError` where there is nothing to read, in a sentence.
     """
-    from datasets import DatasetDict, load_dataset, load_from_disk
+    from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
     from datasets.exceptions import DatasetsError
 
     folder = Path(name).expanduser()
@@ -53,14 +54,18 @@ def load(name: str, image_column: str | None = None) -> dict[str, Dataset]:
         raise ValueError(f"{name} is no folder here, and no data set on the Hub, which would be owner/name")
     try:
         if not folder.is_dir():
-            splits = load_dataset(name)
+            splits = load_dataset(name, streaming=streaming)
         elif (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
             splits = load_from_disk(str(folder))
             splits = splits if isinstance(splits, DatasetDict) else {"train": splits}
         else:
-            splits = _plain(folder) or load_dataset(str(folder))
+            splits = _plain(folder) or load_dataset(str(folder), streaming=streaming)
     except DatasetsError as error:
         raise ValueError(f"it cannot be loaded: {error.__cause__ or error}".splitlines()[0]) from error
+    if streaming:
+        splits = {
+            split: rows.to_iterable_dataset() if isinstance(rows, Dataset) else rows for split, rows in splits.items()
+        }
     return {split: _only_images(rows, name, image_column) for split, rows in splits.items()}
 
 
@@ -96,11 +101,11 @@ def _visible(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in files if not name.startswith("."))
 
 
-def _only_images(rows: Dataset, name: str, image_column: str | None) -> Dataset:
+def _only_images(rows: Any, name: str, image_column: str | None) -> Any:
     """The rows with the one column "image", not decoded."""
     from datasets import Image as ImageFeature
 
-    columns = rows.column_names
+    columns = rows.column_names or []
     if image_column is None:
         pictured = [column for column in columns if isinstance(rows.features[column], ImageFeature)]
         named = [column for column in ("image", "img") if column in columns]
@@ -111,7 +116,7 @@ def _only_images(rows: Dataset, name: str, image_column: str | None) -> Dataset:
     return rows if image_column == "image" else rows.rename_column(image_column, "image")
 
 
-def title(row: dict[str, Any], number: int, name: str) -> str:
+def title(row: dict[str, Any], number: int | str, name: str) -> str:
     """What a row is called where it has to be named: its file, within the folder `name`, or its number."""
     path = (row["image"] or {}).get("path")
     if not path:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 USER = "owner"  # the only user; may write to owner/... and nowhere else
 TOKEN = "hf_owner"
@@ -276,12 +276,19 @@ class _Request(BaseHTTPRequestHandler):
         rows = [
             {"type": "file", "path": path, "size": len(file.content), "oid": file.oid} for path, file in inside.items()
         ]
-        if "recursive=true" not in self.path.lower():  # then deeper files are represented by their folders
+        if (
+            self.command == "GET" and "recursive=true" not in self.path.lower()
+        ):  # then deeper files are represented by their folders
             depth = len(folder.split("/")) + 1 if folder else 1
             folders = {"/".join(path.split("/")[:depth]) for path in inside if path.count("/") >= depth}
             rows = [row for row in rows if str(row["path"]).count("/") < depth]
             rows += [{"type": "directory", "path": path, "size": 0, "oid": "0" * 40} for path in sorted(folders)]
         return Answer(rows)
+
+    def paths_info(self, repo_id: str, revision: str) -> Answer:
+        rows = self.tree(repo_id, revision).body
+        paths = parse_qs(self.body.decode())["paths"]
+        return Answer([row for row in rows if row["path"] in paths])
 
     def resolve(self, repo_id: str, revision: str, path: str) -> Answer:
         repo = self._repo(repo_id)
@@ -292,7 +299,13 @@ class _Request(BaseHTTPRequestHandler):
         headers = {"X-Repo-Commit": oid, "ETag": f'"{file.oid}"'}
         if file.lfs:
             headers |= {"X-Linked-Size": str(len(file.content)), "X-Linked-Etag": f'"{file.oid}"'}
-        return Answer(file.content, 200, headers)
+        if "Range" not in self.headers:
+            return Answer(file.content, 200, headers)
+        start, end = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"]).groups()  # type: ignore[union-attr]
+        part = file.content[int(start) : int(end) + 1 if end else None]
+        return Answer(
+            part, 206, headers | {"Content-Range": f"bytes {start}-{int(start) + len(part) - 1}/{len(file.content)}"}
+        )
 
 
 API = r"/api/(?P<kind>(models|datasets|spaces)/)(?P<name>[^/]+/[^/]+)"
@@ -311,5 +324,6 @@ ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("GET", f"{API}/revision/{REVISION}", _Request.info),
     ("GET", f"{API}/auth-check(?P<write>/write)?", _Request.auth_check),
     ("GET", rf"{API}/tree/{REVISION}(/(?P<folder>.+))?", _Request.tree),
+    ("POST", f"{API}/paths-info/{REVISION}", _Request.paths_info),
     ("HEAD GET", f"{PAGE}/resolve/{REVISION}/(?P<path>.+)", _Request.resolve),
 ]

@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from inpaint_hub import Generator
 from inpaint_hub.averaging import RAMP, interpolate, moving_average, settle
-from inpaint_hub.data import training_batch
+from inpaint_hub.data import InMemory, training_batch
 from inpaint_hub.holes import Holes
 
 
@@ -44,7 +44,8 @@ def test_settling_gives_averaged_weights_the_statistics_of_what_they_see() -> No
     for norm in generator.modules():
         if isinstance(norm, nn.BatchNorm2d):
             norm.running_mean.fill_(9.0)  # of other weights
-    batch = training_batch(images, 0, 256, seed=0, resolution=16, holes=Holes((4, 8), {"rectangle": 1}))
+    plain = Holes((4, 8), {"rectangle": 1})
+    batch = training_batch(InMemory(images, 0), 0, 256, seed=0, resolution=16, holes=plain)
     masked = generator.masked(batch.images, batch.holes)
     with torch.no_grad():
         wanted = copy.deepcopy(generator).train()(masked)

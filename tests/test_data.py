@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint_hub.data import Batch, crop, mean_color, split_images, training_batch
+from inpaint_hub.data import Batch, InMemory, crop, mean_color, split_images, training_batch
 from inpaint_hub.holes import Holes, uniforms
 
 # datasets leaves a file handle to the garbage collector here and there
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 def load(folder: Path, **options: object) -> dict[str, Sequence[torch.Tensor]]:
     images = split_images(str(folder), 32, seed=0, progress=False, **options)  # type: ignore[arg-type]
-    return {"train": images.train, "validation": images.validation, "test": images.test}
+    return {"train": images.train.at_hand.images, "validation": images.validation, "test": images.test}
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +78,8 @@ def test_images_that_cannot_be_decoded_are_left_out_and_named(pictures: Path, tm
     (folder / "deep" / "empty.jpg").touch()
     (folder / "iphone.HEIC").write_bytes(b"what Pillow does not know")
     images = split_images(str(folder), 32, seed=0, progress=False)
-    assert images.unreadable == ["000.png", "deep/empty.jpg", "iphone.HEIC"]
-    assert sum(len(images[n]) for n in range(3)) == 239
+    assert [*images.unreadable] == ["000.png", "deep/empty.jpg", "iphone.HEIC"]
+    assert images.train.count + len(images.validation) + len(images.test) == 239
     assert images.remarks() == [
         "images that cannot be decoded and are left out: 3 (000.png, deep/empty.jpg, iphone.HEIC)"
     ]
@@ -90,7 +90,7 @@ def test_rows_without_a_file_name_are_named_by_their_number(pictures: Path, tmp_
     contents[7] = contents[7][:60]
     rows = [{"bytes": content, "path": None} for content in contents] + [None]
     Dataset.from_dict({"image": rows}, Features({"image": ImageFeature()})).to_parquet(tmp_path / "train.parquet")
-    assert split_images(str(tmp_path), 32, seed=0, progress=False).unreadable == ["row 7", "row 240"]
+    assert [*split_images(str(tmp_path), 32, seed=0, progress=False).unreadable] == ["row 7", "row 240"]
 
 
 def test_a_few_images_smaller_than_the_resolution_are_counted(pictures: Path, tmp_path: Path) -> None:
@@ -137,7 +137,9 @@ def test_a_batch_does_not_depend_on_where_it_is_cut(first: int, cut: int, crop_m
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (50, 3, 16, 16), dtype=np.uint8))
 
     def batch(start: int, count: int) -> Batch:
-        return training_batch(images, start, count, seed=3, resolution=16, holes=HOLES, crop_min=crop_min, flip=True)
+        return training_batch(
+            InMemory(images, 3), start, count, seed=3, resolution=16, holes=HOLES, crop_min=crop_min, flip=True
+        )
 
     parts = zip(batch(first, cut), batch(first + cut, 30 - cut), strict=True)
     assert all(torch.equal(one, torch.cat(two)) for one, two in zip(batch(first, 30), parts, strict=True))
@@ -146,11 +148,11 @@ def test_a_batch_does_not_depend_on_where_it_is_cut(first: int, cut: int, crop_m
 def test_a_batch_with_plain_rectangles_is_to_the_bit_what_it_was_when_the_shipped_checkpoints_were_trained() -> None:
     images = (torch.arange(50 * 3 * 32 * 32) % 251).to(torch.uint8).view(50, 3, 32, 32)
     plain = Holes((8, 16), {"rectangle": 1})
-    batch = training_batch(images, 30, 100, seed=7, resolution=32, holes=plain, flip=True)
+    batch = training_batch(InMemory(images, 7), 30, 100, seed=7, resolution=32, holes=plain, flip=True)
     assert batch.boxes[:3].tolist() == [[0, 8, 9, 17], [24, 2, 32, 17], [12, 21, 22, 32]]
     assert sha256(batch.holes.numpy().tobytes()).hexdigest().startswith("fed39294449b18e3")
     assert sha256((batch.images * 255).round().byte().numpy().tobytes()).hexdigest().startswith("febe87a322e70674")
-    cropped = training_batch(images, 30, 1, seed=7, resolution=16, holes=HOLES, crop_min=0.5).images
+    cropped = training_batch(InMemory(images, 7), 30, 1, seed=7, resolution=16, holes=HOLES, crop_min=0.5).images
     draws = [0.8912818399633989, 0.5992037222832792, 0.1990982724639293]
     assert any(torch.equal(cropped, crop(image, np.array(draws), 0.5, 16)) for image in images)
 
@@ -159,7 +161,7 @@ def test_an_epoch_shows_every_image_once_and_mirrors_half_of_them() -> None:
     images = torch.zeros(400, 3, 16, 16, dtype=torch.uint8)
     images[:, 0] = torch.arange(400)[:, None, None] // 2  # its number, in two halves
     images[:, 1, :, :8] = 255  # the left half
-    batch = training_batch(images, 400, 400, seed=0, resolution=16, holes=HOLES, flip=True).images
+    batch = training_batch(InMemory(images, 0), 400, 400, seed=0, resolution=16, holes=HOLES, flip=True).images
     assert torch.equal((batch[:, 0, 0, 0] * 255).round().sort().values, images[:, 0, 0, 0].float())
     assert 150 < int((batch[:, 1, 0, 0] == 0).sum()) < 250
 
@@ -184,7 +186,7 @@ def test_validation_images_of_the_source_are_never_trained_on(pictures: Path, tm
 
 def test_images_to_be_cropped_keep_their_shape_at_the_size_that_the_smallest_crop_needs(pictures: Path) -> None:
     images = split_images(str(pictures), 16, seed=0, progress=False, crop_min=0.5)
-    assert {tuple(image.shape) for image in images.train} == {(3, 32, 32), (3, 32, 43), (3, 46, 32)}
+    assert {tuple(image.shape) for image in images.train.at_hand.images} == {(3, 32, 32), (3, 32, 43), (3, 46, 32)}
     assert images.validation.shape[1:] == (3, 16, 16)
 
 

@@ -12,14 +12,17 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from datasets import Dataset, Features
@@ -31,8 +34,9 @@ from PIL import Image
 from safetensors.torch import load, save
 
 from inpaint_hub import Discriminator, Generator, Inpainter, hub
-from inpaint_hub.data import SPLITS, split_images
+from inpaint_hub.data import split_images
 from inpaint_hub.networks import HubModel
+from inpaint_hub.streaming import Stream, stream_images
 
 Client = Callable[..., Any]
 FILL_COLOR = (0.4914, 0.4822, 0.4465)  # no binary fractions: JSON has to give back what went in
@@ -93,10 +97,30 @@ def fill(name: str | Path, image: Image.Image, mask: np.ndarray) -> Image.Image:
     return Inpainter.from_pretrained(name)(image, mask)
 
 
-def split_of(name: str | Path) -> dict[str, str]:
+def split_of(name: str | Path) -> list[str]:
     """A data set's splits, small enough to travel."""
-    splits = split_images(str(name), 32, seed=0, progress=False)
-    return {part: sha256(getattr(splits, part).numpy().tobytes()).hexdigest() for part in SPLITS}
+    images = split_images(str(name), 32, seed=0, progress=False)
+    return told(images.train.at_hand.images, images.validation, images.test)
+
+
+def streamed_split_of(name: str, stop: int) -> list[str]:
+    """The same of a data set that is streamed, and taken up again after `stop` training images."""
+    images, again = (
+        stream_images(name, 32, 0, progress=False, block_rows=30, held_out=100, piece_size=8) for _ in range(2)
+    )
+    assert isinstance(images.train, Stream)
+    assert isinstance(again.train, Stream)
+    train = images.train.take(0, stop)
+    again.train.load(images.train.state())
+    train += again.train.take(stop, 8)
+    while again.train.visited == len(train):  # the first lap is not over
+        train += again.train.take(len(train), 8)
+    return told(train[: again.train.visited], images.validation, images.test)
+
+
+def told(*splits: Sequence[torch.Tensor]) -> list[str]:
+    """A digest of each split, whatever the order of its images."""
+    return [sha256(b"".join(sorted(image.numpy().tobytes() for image in images))).hexdigest() for images in splits]
 
 
 def user_name(token: str) -> str:
@@ -305,6 +329,20 @@ def test_a_data_set_on_the_hub_is_split_as_the_same_images_in_a_folder(
     parquet = (tmp_path / "pictures.parquet").read_bytes()
     server.add(f"datasets/{USER}/pictures", files={"README.md": b"", "data/train-00000-of-00001.parquet": parquet})
     assert client(split_of, f"{USER}/pictures") == client(split_of, pictures)
+
+
+def test_a_streamed_data_set_of_the_hub_is_split_so_too_and_resumes(
+    client: Client, server: HubServer, pictures: Path
+) -> None:
+    contents = [path.read_bytes() for path in sorted(pictures.glob("*.png"))]
+    files = {"README.md": b""}
+    for shard in range(2):
+        table = pa.table({"image": [{"bytes": content, "path": None} for content in contents[shard::2]]})
+        file = BytesIO()
+        pq.write_table(table, file, row_group_size=20)
+        files[f"data/train-{shard:05d}-of-00002.parquet"] = file.getvalue()
+    server.add(f"datasets/{USER}/streamed", files=files)
+    assert client(streamed_split_of, f"{USER}/streamed", 96) == client(split_of, pictures)
 
 
 # Publishing a folder.

@@ -13,7 +13,7 @@ LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "history"],
     ["windows", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
     ["classical", "data", "updates", "masks", "folded"],
-    ["inference", "evaluation", "averaging"],
+    ["inference", "evaluation", "averaging", "streaming"],
     ["hub", "methods"],
     ["cli"],
 ]
@@ -22,7 +22,7 @@ ONLY_IN = {
     "gradio": {"app"},
     "argparse": {"app", "cli", "train_accelerate"},
     "accelerate": {"train_accelerate"},
-    "datasets": {"sources"},
+    "datasets": {"sources", "streaming"},
     "fsspec": {"sources"},
     "cv2": {"classical"},
     "patchmatch": {"classical"},

@@ -20,6 +20,8 @@ import pytest
 import torch
 from accelerate import Accelerator
 from conftest import ROOT
+from datasets import Dataset, Features
+from datasets import Image as ImageFeature
 from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -467,3 +469,72 @@ def test_a_run_killed_at_random_moments_again_and_again_ends_with_the_very_same_
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 0, printed
     assert (run / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def shards(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures as a folder of two Parquet files."""
+    folder = tmp_path_factory.mktemp("packed") / "shards"
+    rows = [{"bytes": path.read_bytes(), "path": None} for path in sorted(pictures.glob("*.png"))]
+    for number in range(2):
+        part = Dataset.from_dict({"image": rows[number::2]}, Features({"image": ImageFeature(decode=False)}))
+        part.to_parquet(folder / f"train-{number:05d}-of-00002.parquet")
+    return folder
+
+
+STREAMING = ["--streaming", "--shuffle_block", "16", "--max_train_steps", "10", "--checkpointing_steps", "3"]
+
+
+def test_a_killed_run_on_a_stream_ends_with_the_very_bytes_of_one_never_stopped(shards: Path, tmp_path: Path) -> None:
+    straight, folder = tmp_path / "straight", tmp_path / "run"
+    process = start(shards, straight, *STREAMING)
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    assert "8 images for validation and 8 for the test among the first" in printed
+    assert "Trained on the local folder shards: 40 images; 8 others" in (straight / "README.md").read_text()
+    stop_at(start(shards, folder, *STREAMING), folder, 6, signal.SIGKILL)
+    process = start(shards, folder, *STREAMING)
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    assert "resumed at" in printed
+    assert (straight / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_a_stream_of_unknown_length_needs_a_number_of_steps(pictures: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "train_accelerate.py", "--train_data_dir", str(pictures), "--cpu", "--streaming"]
+    done = subprocess.run([*command, "--output_dir", tmp_path / "run"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "does not say how many images it has: say with --max_train_steps" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_processes_share_a_stream_resume_it_and_do_not_hand_it_to_one(shards: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment |= {"HF_HOME": str(tmp_path / "home")}
+
+    def launched(folder: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+        command += ["train_accelerate.py", "--train_data_dir", str(shards), "--output_dir", str(tmp_path / folder)]
+        return subprocess.Popen(
+            [*command, *SETTINGS, *STREAMING],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    stop_at(launched("run"), tmp_path / "run", 6, signal.SIGTERM)  # each process stops at the same update
+    for folder in ("straight", "run"):
+        process = launched(folder)
+        printed = process.communicate(timeout=280)[0]
+        assert process.returncode == 0, printed
+    assert "resumed at" in printed
+    one, other = ((tmp_path / folder / "model.safetensors").read_bytes() for folder in ("straight", "run"))
+    assert one == other
+    process = start(shards, tmp_path / "run", *STREAMING)
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 1
+    assert "started with other settings (processes 2 -> 1)" in printed
