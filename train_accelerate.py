@@ -208,7 +208,10 @@ def main() -> None:
                     grid = args.output_dir / "samples" / f"{progress.images_seen:09d}.png"
                     row |= validate(settled(), images.validation[: args.num_validation_images], holes, grid)
                 report(progress.history, recipe, args.output_dir, bar.write)
-            accelerator.log(row, step=progress.images_seen)
+            logged = {
+                name: value for name, value in row.items() if name != "step"
+            }  # a word that trackio keeps to itself
+            accelerator.log(logged, step=progress.images_seen)
             progress.restart_clock()
         due = done or stopping or progress.step % args.checkpointing_steps == 0
         places = gather_object([stream.state()]) if due and stream else []
