@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from . import contract
 from .contract import ImageLike, Patch, known_pixels
 from .folded import Folded, Plan, plan
 from .machine import has_bf16
 from .networks import GENERATOR, STRIDE, Generator, context_px
-from .windows import Window, boxes, reduction
+from .scales import enlarged, nearness, shrunk
+from .windows import Window, boxes, farther, reduction
 
 CONTEXT_PX = context_px(GENERATOR)
 COST_PX = (
     3 * CONTEXT_PX // 5
 )  # a box costs as if each row computed so much around it: the first ones more, the last less
+TOO_FAR = (
+    f"a hole has pixels more than {CONTEXT_PX} px from any known one, further than the network sees;"
+    " they are filled at a reduced scale, and softly: mask less, or shrink the photo"
+)
+TRUST = 4  # a finer scale takes over up to a quarter of the largest hole in training from the known pixels (measured)
 PASS_PX = 1 << 18  # windows alike share a pass up to this; beyond, memory grows and nothing is gained
 
 
@@ -32,6 +38,7 @@ class Inpainter:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator.eval()
+        self._side = generator.largest_hole or 2 * CONTEXT_PX  # the middle of a larger hole is out of sight
         on_cpu = generator.fill.device.type == "cpu"
         self._network = Folded(generator, torch.bfloat16 if on_cpu and has_bf16() else torch.float32)
 
@@ -52,8 +59,9 @@ class Inpainter:
         `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.contract` says;
         white = hole. With nothing masked it is `image` itself. The work follows the hole, not the
         photo: the network sees only the window that its fill depends on. Holes wider or longer than those it
-        was trained on are filled at a reduced scale, and softly. `seed` is there for the methods that draw
-        at random; this network does not. Raises `ValueError` for a wrong input.
+        was trained on are filled coarse to fine, and softly in the middle; a `UserWarning` tells where known
+        pixels are out of its sight. `seed` is there for the methods that draw at random; this network does
+        not. Raises `ValueError` for a wrong input.
         """
         values, hole = contract.opened(image, mask)
         if not hole.any():
@@ -67,18 +75,27 @@ class Inpainter:
         return contract.patched(image, patches)
 
     def _filled(self, values: np.ndarray, hole: np.ndarray) -> list[tuple[Window, np.ndarray]]:
-        """Boxes that hold every hole pixel, and for each its prediction (h, w, 3) in 0..1."""
-        found, passes = [], defaultdict(list)
+        """Boxes that hold every hole pixel of a photo, and for each its prediction (h, w, 3) in 0..1."""
+        found, within_sight = [], []
         for box in boxes(hole, COST_PX):
-            shrink = reduction(hole[box.slices], self.generator.largest_hole or max(hole.shape))
-            if shrink > 1:
-                found.append((box, self._coarse(values, hole, box, shrink)))
+            shrink = reduction(hole[box.slices], self._side)
+            if farther(hole[box.grown(CONTEXT_PX, 1, hole.shape).slices], CONTEXT_PX):
+                warnings.warn(TOO_FAR, stacklevel=4)  # at the caller of the inpainter
+                shrink = max(2, shrink)
+            if shrink == 1:
+                within_sight.append(box)
             else:
-                how = plan(box, *hole.shape)
-                passes[how.down, how.across].append((box, how))
+                found.append((box, self._coarse_to_fine(values, hole, box, shrink)))
+        return found + self._exact(values, hole, within_sight)
+
+    def _exact(self, values: np.ndarray, hole: np.ndarray, wanted: list[Window]) -> list[tuple[Window, np.ndarray]]:
+        """The boxes wanted, and for each its prediction: what a pass over the whole photo gives there."""
+        found, passes = [], defaultdict(list)
+        for box in wanted:
+            how = plan(box, *hole.shape)
+            passes[how.down, how.across].append((box, how))
         for alike in passes.values():
-            window = alike[0][1].window
-            together = max(1, PASS_PX // window.area)
+            together = max(1, PASS_PX // alike[0][1].window.area)
             for start in range(0, len(alike), together):
                 some = alike[start : start + together]
                 predictions = self._predict(values, hole, [how for _, how in some])
@@ -89,38 +106,26 @@ class Inpainter:
         """(N, h, w, 3) in 0..1: the predictions of plans that share their spans, in one pass."""
         wheres = np.stack([hole[how.window.slices] for how in plans])
         known = known_pixels(np.stack([values[how.window.slices] for how in plans]), wheres)
-        image, where = self._tensors(known, wheres)
-        return _array(self._network(image, where, plans[0]))
+        image = torch.from_numpy(known).to(self._network.device).permute(0, 3, 1, 2)
+        where = torch.from_numpy(wheres).to(self._network.device)[:, None]
+        return self._network(image, where, plans[0]).permute(0, 2, 3, 1).cpu().numpy()
 
-    def _coarse(self, values: np.ndarray, hole: np.ndarray, box: Window, shrink: int) -> np.ndarray:
-        """(h, w, 3) in 0..1 for a box, seen `shrink` times smaller: coherent, and soft."""
-        largest = self.generator.largest_hole
-        assert largest
-        outer = box.grown(shrink * largest // 2, STRIDE * shrink, hole.shape)  # as much context as in training
+    def _coarse_to_fine(self, values: np.ndarray, hole: np.ndarray, box: Window, shrink: int) -> np.ndarray:
+        """(h, w, 3) in 0..1 for a box that is filled `shrink` times smaller first, which is coherent, and soft.
+
+        Then at half that, a quarter, and so on: near the known pixels, where each scale knows what it
+        does, its prediction takes over.
+        """
+        outer = box.grown(max(CONTEXT_PX, shrink * self._side // 2), STRIDE * shrink, hole.shape)
         where = hole[outer.slices]
         known = known_pixels(values[outer.slices], where)
-        image, mask = _shrunk(*self._tensors(known[None], where[None]), shrink)
-        small = torch.where(
-            mask, self._network(image, mask, plan(Window(0, 0, *mask.shape[2:]), *mask.shape[2:])), image
-        )
-        large = _array(F.interpolate(small, scale_factor=shrink, mode="bilinear"))[0]
-        return large[box.moved(-outer.top, -outer.left).slices]
-
-    def _tensors(self, known: np.ndarray, hole: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image (N, 3, H, W) and hole (N, 1, H, W) on the network's device, of arrays (N, H, W, 3) and (N, H, W)."""
-        image = torch.from_numpy(known).to(self._network.device).permute(0, 3, 1, 2)
-        return image, torch.from_numpy(hole).to(self._network.device)[:, None]
-
-
-def _shrunk(image: torch.Tensor, hole: torch.Tensor, factor: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Image and hole at 1/factor: the mean of each block's known pixels; hole where less than half is known."""
-    height, width = hole.shape[2:]
-    sides = (0, -width % factor, 0, -height % factor)
-    known = F.pad((~hole).float(), sides, mode="replicate")
-    share = F.avg_pool2d(known, factor)
-    mean = F.avg_pool2d(F.pad(image, sides, mode="replicate") * known, factor) / share.clamp(min=1e-6)
-    return mean, share < 0.5
-
-
-def _array(image: torch.Tensor) -> np.ndarray:
-    return image.permute(0, 2, 3, 1).cpu().numpy()
+        filled, scale = known.copy(), shrink
+        while scale:
+            image, small = shrunk(known, where, scale)
+            trust = np.ones(small.shape, np.float32) if scale == shrink else nearness(small, self._side // TRUST)
+            wanted = small & (trust > 0)
+            for part, prediction in self._exact(image, small, boxes(wanted, COST_PX)):
+                image[part.slices][wanted[part.slices]] = prediction[wanted[part.slices]]
+            filled += enlarged(trust[:, :, None], where, scale) * (enlarged(image, where, scale) - filled)
+            scale //= 2
+        return filled[box.moved(-outer.top, -outer.left).slices]

@@ -136,3 +136,14 @@ def reduction(hole: np.ndarray, side: int) -> int:
         if seen.max() <= (side * factor) ** 2:
             return factor
         factor += 1
+
+
+def farther(hole: np.ndarray, distance_px: int) -> bool:
+    """Whether a pixel of (H, W) bool has no known one within `distance_px` rows and columns, though some are known."""
+    counts = np.pad((~hole).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    (top, bottom), (left, right) = (
+        (np.maximum(0, np.arange(size) - distance_px), np.minimum(size, np.arange(size) + distance_px + 1))
+        for size in hole.shape
+    )
+    known = counts[bottom][:, right] - counts[top][:, right] - counts[bottom][:, left] + counts[top][:, left]
+    return bool(counts[-1, -1] and (known == 0).any())

@@ -14,6 +14,7 @@ from PIL import Image
 
 from inpaint_hub import Inpainter
 from inpaint_hub.classical import telea
+from inpaint_hub.inference import CONTEXT_PX
 from inpaint_hub.pretrained import shipped
 
 
@@ -89,3 +90,23 @@ def test_the_seed_is_accepted_and_the_same_call_gives_the_same_result(details: l
     first, second = (inpainter(details[0], hole, seed=1) for _ in range(2))
     assert np.array_equal(first, second)
     assert (first[hole] != details[0][hole]).any()
+
+
+def test_a_hole_wider_than_in_training_gets_the_finest_scale_at_its_rim_alone(details: list[np.ndarray]) -> None:
+    coarse_to_fine, plain = Inpainter.from_pretrained("cifar10"), Inpainter.from_pretrained("cifar10")
+    plain._side = 200  # as if it had been trained on such holes
+    photo, hole = np.tile(details[0], (3, 3, 1)), np.zeros((96, 96), dtype=bool)
+    hole[30:70, 25:65] = True
+    rim = hole & ~(np.roll(hole, 1, axis=0) & np.roll(hole, -1, axis=0))
+    apart = np.abs(coarse_to_fine(photo, hole).astype(int) - plain(photo, hole))
+    assert apart[rim].max() <= 1
+    assert apart[45:55, 40:50].max() > 1
+
+
+def test_a_pixel_out_of_the_networks_sight_is_warned_of(inpainter: Inpainter) -> None:
+    photo, hole = np.full((8, 700, 3), 90, dtype=np.uint8), np.zeros((8, 700), dtype=bool)
+    hole[:, 20 : 20 + 2 * CONTEXT_PX] = True
+    inpainter(photo, hole)
+    hole[:, 20 + 2 * CONTEXT_PX] = True
+    with pytest.warns(UserWarning, match=f"more than {CONTEXT_PX} px from any known one"):
+        inpainter(photo, hole)

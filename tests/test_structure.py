@@ -11,7 +11,7 @@ from conftest import ROOT
 
 LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "history"],
-    ["windows", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
+    ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
     ["classical", "data", "updates", "masks", "folded"],
     ["inference", "evaluation", "averaging", "streaming"],
     ["hub", "methods"],

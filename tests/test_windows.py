@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import holes, sides
 
-from inpaint_hub.windows import CELL, around, boxes, reduction, window_around
+from inpaint_hub.windows import CELL, around, boxes, farther, reduction, window_around
 
 
 @given(height=sides, width=sides, context=st.integers(0, 9), multiple=st.integers(1, 4), data=st.data())
@@ -105,3 +105,15 @@ def test_no_smaller_factor_would_do(height: int, width: int, side: int, data: An
     factor = reduction(hole, side)
     assert most_hole_seen(factor) <= (side * factor) ** 2
     assert all(most_hole_seen(smaller) > (side * smaller) ** 2 for smaller in range(1, factor))
+
+
+@given(height=sides, width=sides, distance=st.integers(0, 6), data=st.data())
+def test_farther_is_told_pixel_by_pixel(height: int, width: int, distance: int, data: Any) -> None:
+    hole = data.draw(holes(height, width))
+    rows, columns = np.nonzero(~hole)
+    away = [
+        np.maximum(abs(rows - row), abs(columns - column)).min() > distance
+        for row, column in zip(*np.nonzero(hole), strict=True)
+        if len(rows)
+    ]
+    assert farther(hole, distance) == any(away)

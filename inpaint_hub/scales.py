@@ -1,0 +1,49 @@
+"""An image at a smaller scale and back, and how near the hole's pixels are to known ones. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def shrunk(known: np.ndarray, hole: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Known pixels (h, w, 3) and hole (h, w) at 1/factor of (H, W, 3) and (H, W), rounded up.
+
+    A pixel is the mean of its block's known ones, and hole where less than half of them are known.
+    """
+    if factor == 1:
+        return known.copy(), hole
+    sides = (0, -hole.shape[1] % factor, 0, -hole.shape[0] % factor)
+    weight = F.pad(_planes(~hole[:, :, None]), sides, mode="replicate")
+    share = F.avg_pool2d(weight, factor)
+    mean = F.avg_pool2d(F.pad(_planes(known), sides, mode="replicate") * weight, factor) / share.clamp(min=1e-6)
+    return _array(mean), _array(share)[:, :, 0] < 0.5
+
+
+def enlarged(values: np.ndarray, like: np.ndarray, factor: int) -> np.ndarray:
+    """(H, W, C) of (h, w, C), `factor` times as large, bilinear, cut to the size of `like` (H, W, ...)."""
+    if factor == 1:
+        return values
+    large = F.interpolate(_planes(values), scale_factor=factor, mode="bilinear")
+    return _array(large)[: like.shape[0], : like.shape[1]]
+
+
+def nearness(hole: np.ndarray, reach_px: int) -> np.ndarray:
+    """(H, W) float32: 1 where known or beside it, falling to 0 at more than `reach_px` from any known pixel."""
+    reached = _planes(~hole[:, :, None])
+    total = torch.zeros_like(reached)
+    for _ in range(reach_px):
+        reached = F.max_pool2d(F.max_pool2d(reached, (3, 1), 1, (1, 0)), (1, 3), 1, (0, 1))
+        total += reached
+    return _array(total / reach_px)[:, :, 0]
+
+
+def _planes(values: np.ndarray) -> Tensor:
+    """(1, C, H, W) float32 of (H, W, C)."""
+    return torch.from_numpy(values.astype(np.float32, copy=False)).permute(2, 0, 1)[None]
+
+
+def _array(planes: Tensor) -> np.ndarray:
+    return planes[0].permute(1, 2, 0).contiguous().numpy()
