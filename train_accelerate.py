@@ -63,11 +63,13 @@ from inpaint_hub.updates import COMPLETED, REAL, composite, reconstruction_error
 def main() -> None:
     args, recipe = parse_args()
     accelerator = Accelerator(
-        cpu=args.cpu,
+        cpu=args.cpu or not torch.accelerator.is_available(),  # unless told, accelerate connects no CPU processes
         mixed_precision=precision(args),
         log_with=args.report_to,
         project_dir=args.logging_dir or args.output_dir / "logs",
     )
+    if error := launch_error(accelerator):
+        sys.exit(error)
     if warning := launch_warning(accelerator):
         accelerator.print(warning)
     pieces, processes = recipe.gradient_accumulation_steps, accelerator.num_processes
@@ -155,13 +157,23 @@ def main() -> None:
     for name, value in (("shuffle_block", args.shuffle_block), ("processes", processes)):
         settings[name] = value if stream else None  # a stream's order hangs on them
     progress, places = Progress(), []
-    if state := checkpoint.load(args.output_dir, args.resume_from_checkpoint):
+    try:
+        state = checkpoint.load(args.output_dir, args.resume_from_checkpoint)
+    except ValueError as error:
+        sys.exit(f"cannot resume: {error}")
+    if state:
         progress = resume(state, parts, settings)
         places = state.get("places", [])
         if stream:
             stream.load(places[accelerator.process_index])
         torch.set_num_threads(threads := state["threads"])  # sums in another order are other sums
         accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
+    stands = accelerator.gather(torch.tensor([progress.images_seen], device=accelerator.device)).tolist()
+    if len(set(stands)) > 1:
+        sys.exit(
+            f"the processes are at {stands} images: they found different checkpoints; --output_dir must be one folder"
+            " that all machines share"
+        )
     if accelerator.is_main_process:
         write_rows(args.output_dir / "metrics.jsonl", progress.history)  # none from after the checkpoint
         (args.output_dir / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
@@ -187,7 +199,7 @@ def main() -> None:
         if recipe.interpolation < 1 and progress.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
             progress.before_adversarial = {name: weight.clone() for name, weight in averaged.named_parameters()}
         row_is_due = (progress.step + 1) % args.logging_steps == 0
-        found = run_updates(updates, own_batch(progress.images_seen), norms=row_is_due)
+        found = accelerator.reduce(run_updates(updates, own_batch(progress.images_seen), norms=row_is_due), "mean")
         average.update_parameters(parts["generator"])
         progress.add(found, recipe.train_batch_size)
         stopping = stop.agreed(accelerator)
@@ -200,7 +212,7 @@ def main() -> None:
         done = progress.images_seen >= total_images
         epoch_ends = done or progress.images_seen % epoch_images < recipe.train_batch_size
         if row_is_due or epoch_ends:
-            means = progress.means(lambda values: accelerator.reduce(values, "mean"))
+            means = progress.means()
             stop_if_broken(means, progress, args.output_dir)
             row = progress.row(means, progress.images_seen / epoch_images, learning_rate, recipe.adversarial_loss)
             if accelerator.is_main_process:
@@ -219,10 +231,18 @@ def main() -> None:
             stop_if_broken(progress.totals() | largest_weights(parts), progress, args.output_dir)
             state = progress.state() | {"threads": threads, "settings": settings, "places": places}
             state |= {name: part.state_dict() for name, part in parts.items()}
-            checkpoint.save(args.output_dir, progress.step, state, keep=args.checkpoints_total_limit)
+            try:
+                checkpoint.save(args.output_dir, progress.step, state, keep=args.checkpoints_total_limit)
+            except OSError as error:
+                sys.exit(f"{error}; make room, and the same command goes on from there")
     bar.close()
     if stopping and progress.images_seen < total_images:
-        sys.exit(f"stopped and saved at {progress.images_seen:,} images; the same command goes on from there")
+        accelerator.wait_for_everyone()  # a launcher ends them all when one has gone, and the main one is saving
+        sys.exit(
+            f"stopped and saved at {progress.images_seen:,} images; the same command goes on from there"
+            if accelerator.is_main_process
+            else 1
+        )
 
     # Publish: weights in half precision, and a card with figures measured on those very weights.
     if accelerator.is_main_process:
@@ -303,12 +323,23 @@ def precision(args: argparse.Namespace) -> str:
     return "bf16" if has_bf16() else "no"
 
 
+def launch_error(accelerator: Accelerator) -> str | None:
+    """Why this launch must not go on: processes that do not know of each other would write to one folder."""
+    told = int(os.environ.get("WORLD_SIZE", 1))
+    if told > 1 and accelerator.num_processes == 1:
+        return (
+            f"the environment says WORLD_SIZE={told}, but this process is alone: each would train by itself and write"
+            " to the same folder; start them with torchrun or accelerate launch, or unset WORLD_SIZE"
+        )
+    return None
+
+
 def launch_warning(accelerator: Accelerator) -> str | None:
     """What to know of this launch before hours go into it: processes that are not there, a precision that crawls."""
     if accelerator.num_processes == 1 and "MASTER_ADDR" in os.environ and "WORLD_SIZE" not in os.environ:
         return (
             "this launch started ONE process (accelerate does so on CPUs, whatever --num_processes says); for more:"
-            " ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 train_accelerate.py ..."
+            " torchrun --nproc_per_node 2 train_accelerate.py ..."
         )
     if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
         slower = bf16_slowdown()
@@ -488,10 +519,14 @@ def optimizers(
 
 
 class StopRequest:
-    """True in `requested` after the first Ctrl-C or SIGTERM, so that the update under way can be finished and saved."""
+    """True in `requested` after the first Ctrl-C or SIGTERM, so that the update under way can be finished and saved.
+
+    The second one stops at once, if it comes a second later: Slurm and launchers deliver one request twice.
+    """
 
     def __init__(self) -> None:
         self.requested = False
+        self.since = 0.0
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._request)
 
@@ -502,8 +537,11 @@ class StopRequest:
         return bool(accelerator.reduce(torch.tensor(float(self.requested), device=accelerator.device)).item())
 
     def _request(self, number: int, frame: object) -> None:
-        self.requested = True
-        signal.signal(number, signal.SIG_DFL)  # the second one stops at once
+        if not self.requested:
+            self.requested, self.since = True, time.monotonic()
+        elif time.monotonic() - self.since > 1:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
 
 def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any]) -> Progress:
@@ -511,17 +549,20 @@ def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any
 
     Only the length of the run may have changed: other settings are a refusal.
     """
-    then = Recipe().to_dict() | state["settings"]  # a field that is new since then had its default
-    changed = [f"{name} {then.get(name)} -> {now}" for name, now in settings.items() if now != then.get(name)]
-    changed = [change for change in changed if not change.startswith("num_train_epochs")]
-    if changed:
-        sys.exit(
-            f"the run in --output_dir was started with other settings ({'; '.join(changed)}); choose another folder"
-        )
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
     progress = Progress()
-    progress.load(state, parts["generator"].fill.device)
+    try:
+        then = Recipe().to_dict() | state["settings"]  # a field that is new since then had its default
+        changed = [f"{name} {then.get(name)} -> {now}" for name, now in settings.items() if now != then.get(name)]
+        changed = [change for change in changed if not change.startswith("num_train_epochs")]
+        if changed:
+            sys.exit(
+                f"the run in --output_dir was started with other settings ({'; '.join(changed)}); choose another folder"
+            )
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        progress.load(state, parts["generator"].fill.device)
+    except (KeyError, ValueError, RuntimeError) as error:
+        sys.exit(f"the checkpoint in --output_dir is of another version, or of another network: {error!r}")
     return progress
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,54 @@ import torch
 
 
 def save(folder: Path, step: int, state: dict[str, Any], keep: int | None = None) -> Path:
-    """The file that now holds `state`; of the older ones, all but the newest `keep` are deleted."""
+    """The file that now holds `state`; of the earlier ones, all but the newest `keep` - 1 are deleted.
+
+    So are later ones: the run went back past them, since they were damaged or on request, and will
+    write them anew. What a kill left half-written goes first, to make room. An `OSError` where the
+    file cannot be written, a full disk say, names the last checkpoint, which is still there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("checkpoint-*.partial"):
+        left.unlink()
     path = folder / f"checkpoint-{step}.pt"
     aside = path.with_suffix(".partial")
-    with aside.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        _sync(folder)  # the new one is on the disk before an old one goes
+    except (OSError, RuntimeError) as error:  # torch's writer turns one into the other
+        aside.unlink(missing_ok=True)
+        found = every(folder)
+        last = f"the last checkpoint is {found[-1].name}" if found else "there is no earlier checkpoint"
+        raise OSError(f"cannot save {path}: {str(error).splitlines()[0]}; {last}") from error
     if keep is not None:
-        for old in every(folder)[:-keep]:
-            old.unlink()
+        kept = [other for other in every(folder) if _step(other) <= step][-keep:]
+        for other in every(folder):
+            if other not in kept:
+                other.unlink()
     return path
+
+
+def _sync(folder: Path) -> None:
+    """What the folder lists is on the disk now, where the system can be asked for that."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.split("-")[1])
 
 
 def every(folder: Path) -> list[Path]:
     """The checkpoints in `folder`, oldest first."""
-    return sorted(folder.glob("checkpoint-*.pt"), key=lambda path: int(path.stem.split("-")[1]))
+    return sorted(folder.glob("checkpoint-*.pt"), key=_step)
 
 
 def load(folder: Path, which: str) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,12 @@ class Progress:
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def totals(self) -> dict[str, float]:
-        """The sums since the last row, of this process alone. Reading them waits for the device."""
+        """The sums since the last row. Reading them waits for the device."""
         return dict(zip(self.sums, torch.stack([*self.sums.values()]).tolist(), strict=True)) if self.sums else {}
 
-    def means(self, mean_over_processes: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        """The mean of each figure since the last row, over all processes; the sums start afresh."""
-        totals = mean_over_processes(torch.stack([*self.sums.values()])).tolist()
-        means = {name: total / self.counts[name] for name, total in zip(self.sums, totals, strict=True)}
+    def means(self) -> dict[str, float]:
+        """The mean of each figure since the last row; the sums start afresh."""
+        means = {name: total / self.counts[name] for name, total in self.totals().items()}
         self.sums.clear()
         self.counts.clear()
         return means

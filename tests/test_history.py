@@ -26,12 +26,12 @@ def test_a_row_holds_the_mean_of_each_figure_since_the_last_one() -> None:
     for error in (1.0, 2.0, 6.0):
         progress.add({"real": torch.tensor(error)}, 4)
     progress.add({"real": torch.tensor(3.0), "score_real": torch.tensor(0.75)}, 4)
-    row = progress.row(progress.means(lambda values: values), 0.25, 1e-3, "mse")
+    row = progress.row(progress.means(), 0.25, 1e-3, "mse")
     known = {"step": 4, "images_seen": 16, "epoch": 0.25, "real": 3.0, "score_real": 0.75, "learning_rate": 1e-3}
     assert known.items() <= row.items()
     assert row["images_per_second"] > 0
     progress.add({"real": torch.tensor(5.0)}, 4)
-    assert progress.means(lambda values: values) == {"real": 5.0}
+    assert progress.means() == {"real": 5.0}
 
 
 def test_a_row_holds_means_over_all_processes() -> None:
@@ -49,7 +49,7 @@ def test_an_error_or_a_score_that_is_no_number_is_named() -> None:
 def test_a_gradient_that_overflowed_in_half_precision_stops_nothing_and_stays_out_of_the_row() -> None:
     progress = Progress()
     progress.add({"real": torch.tensor(1.0), "grad_norm_real": torch.tensor(math.inf)}, 4)
-    means = progress.means(lambda values: values)
+    means = progress.means()
     assert no_number(means) is None
     assert "grad_norm_real" not in progress.row(means, 0.25, 1e-3, "mse")
 

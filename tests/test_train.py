@@ -8,17 +8,16 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
 from conftest import ROOT
 from datasets import Dataset, Features
 from datasets import Image as ImageFeature
@@ -32,7 +31,6 @@ from inpaint_hub.machine import bf16_slowdown, has_bf16
 from inpaint_hub.recipes import PRESETS, Recipe
 from train_accelerate import (
     largest_weights,
-    launch_warning,
     load_holes,
     networks,
     parse_args,
@@ -51,10 +49,11 @@ SETTINGS = [
 ]
 
 
-def start(pictures: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
-    """The script on a small run, in a process of its own."""
+def start(pictures: Path, folder: Path, *more: str, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """The script on a small run, in a process of its own; `under` is a command that runs commands."""
+    command = [*under, sys.executable, "train_accelerate.py", "--train_data_dir", pictures, "--output_dir", folder]
     return subprocess.Popen(
-        [sys.executable, "train_accelerate.py", "--train_data_dir", pictures, "--output_dir", folder, *SETTINGS, *more],
+        [*command, *SETTINGS, *more],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder.parent / "home")},
         stdout=subprocess.PIPE,
@@ -181,6 +180,58 @@ def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
     assert mine == its
     assert tracked(folder, "reconstruct") == tracked(run, "reconstruct")
     assert (run / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_request_to_stop_that_is_delivered_twice_is_one(pictures: Path, tmp_path: Path) -> None:
+    process = start(pictures, tmp_path / "run", "--max_train_steps", "4000", "--num_train_epochs", "1000")
+    while not checkpoint.every(tmp_path / "run"):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert "stopped and saved at" in process.communicate(timeout=200)[0]
+
+
+def test_a_run_whose_only_checkpoint_is_damaged_ends_with_a_sentence(pictures: Path, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "run", 4, {"step": 4}).write_bytes(b"half")
+    process = start(pictures, tmp_path / "run", "--checkpoints_total_limit", "1")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 1, printed
+    assert "cannot resume: none of the 1 checkpoints in" in printed
+    assert "Traceback" not in printed
+    assert (tmp_path / "run" / "checkpoint-4.pt").read_bytes() == b"half"
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_the_run_with_a_sentence_and_the_last_checkpoint_goes_on_to_the_same_weights(
+    run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    folder, small = tmp_path / "run", ("bash", "-c", 'ulimit -f 20000 && exec "$@"', "bash")  # files of 20 MB at most
+    stop_at(start(pictures, folder, "--checkpoints_total_limit", "1"), folder, 4, signal.SIGKILL)
+    before = checkpoint.every(folder)[-1]
+    process = start(pictures, folder, "--checkpoints_total_limit", "1", under=small)
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 1, printed
+    assert "cannot save" in printed
+    assert f"the last checkpoint is {before.name}; make room" in printed
+    assert "Traceback" not in printed
+    assert checkpoint.every(folder) == [before]
+    assert not list(folder.glob("*.partial"))
+    process = start(pictures, folder, "--checkpoints_total_limit", "1")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    assert (run / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_a_checkpoint_from_before_a_setting_was_there_resumes_with_its_default() -> None:
+    now = PRESETS["cifar10"].to_dict()
+    state = {"settings": {name: value for name, value in now.items() if name != "gradient_accumulation_steps"}}
+    with pytest.raises(SystemExit, match="gradient_accumulation_steps 1 -> 2"):
+        resume(state, {}, now | {"gradient_accumulation_steps": 2})
+    with pytest.raises(SystemExit, match="of another version"):  # it got as far as the weights, of which it has none
+        resume(state, {"generator": torch.nn.Linear(1, 1)}, now)
 
 
 def test_a_run_is_not_resumed_with_another_recipe() -> None:
@@ -336,25 +387,6 @@ def test_weights_that_cannot_be_had_end_the_start_with_a_sentence() -> None:
         networks(PRESETS["cifar10"].replace(init_from="cifar11"), (0.5, 0.5, 0.5))
 
 
-def test_a_launch_that_became_one_process_is_said(pictures: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    command += ["train_accelerate.py", "--train_data_dir", str(pictures), "--output_dir", str(tmp_path / "run")]
-    done = subprocess.run(
-        [*command, *SETTINGS, "--dry_run"],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "this launch started ONE process" in done.stdout
-
-
-def test_an_ordinary_launch_is_not_warned_of() -> None:
-    assert launch_warning(Accelerator(cpu=True, mixed_precision="no")) is None
-
-
 def test_an_error_that_is_no_number_ends_the_run_and_no_checkpoint_holds_it(pictures: Path, tmp_path: Path) -> None:
     process = start(pictures, tmp_path / "run", "--learning_rate", "1e30", "--optimizer", "adam")
     printed = process.communicate(timeout=200)[0]
@@ -371,65 +403,6 @@ def test_weights_that_are_no_numbers_are_told_beside_the_checkpoint_that_is_good
     checkpoint.save(tmp_path, 4, {}, keep=2)
     with pytest.raises(SystemExit, match=r"generator's largest weight is nan by update 0.*checkpoint-\S*4.pt is from"):
         stop_if_broken(largest_weights({"generator": network}), progress, tmp_path)
-
-
-# Sums in another order differ in their last bits, and the steps of Adam and Muon, whose size does not shrink with the
-# gradient, carry that on: after eight of them the weights agree to this.
-TOLERANCE = 1e-3
-ALIKE = [
-    "--discriminator_from",
-    "0.3",
-    "--adversarial_from",
-    "0.5",
-    "--lr_warmup_images",
-    "0",
-    "--max_train_steps",
-    "8",
-]
-ALIKE += [
-    "--mixed_precision",
-    "no",
-    "--train_batch_size",
-    "8",
-    "--learning_rate",
-    "1e-4",
-    "--discriminator_learning_rate",
-    "1e-6",
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("nodes", [1, 2])
-def test_two_processes_end_with_the_weights_of_one_at_the_same_global_batch(
-    pictures: Path, tmp_path: Path, nodes: int
-) -> None:
-    process = start(pictures, tmp_path / "one", *ALIKE)
-    printed = process.communicate(timeout=200)[0]
-    assert process.returncode == 0, printed
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    launched = []
-    for rank in range(nodes):
-        command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", str(nodes), "--node_rank", str(rank)]
-        command += ["--nproc_per_node", str(2 // nodes), "--master_addr", "127.0.0.1", "--master_port", str(port)]
-        command += ["train_accelerate.py", "--train_data_dir", str(pictures), "--output_dir", str(tmp_path / "two")]
-        environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-        environment |= {"HF_HOME": str(tmp_path / "home")}
-        with (tmp_path / f"{rank}.log").open("w") as log:
-            launched.append(
-                subprocess.Popen([*command, *SETTINGS, *ALIKE], cwd=ROOT, env=environment, stdout=log, stderr=log)
-            )
-    for rank, process in enumerate(launched):  # type: ignore[assignment]
-        assert process.wait(timeout=250) == 0, (tmp_path / f"{rank}.log").read_text()[-3000:]
-    one, two = (checkpoint.load(tmp_path / name, "latest") for name in ("one", "two"))
-    assert one is not None
-    assert two is not None
-    for name, value in one["history"][-1].items():
-        assert name == "images_per_second" or two["history"][-1][name] == pytest.approx(value, rel=TOLERANCE), name
-    for part in ("generator", "average"):
-        for name, weight in one[part].items():
-            torch.testing.assert_close(two[part][name], weight, rtol=TOLERANCE, atol=TOLERANCE, msg=f"{part} {name}")
 
 
 @pytest.mark.parametrize(
