@@ -34,12 +34,6 @@ def test_a_row_holds_the_mean_of_each_figure_since_the_last_one() -> None:
     assert progress.means() == {"real": 5.0}
 
 
-def test_a_row_holds_means_over_all_processes() -> None:
-    progress = Progress()
-    progress.add({"real": torch.tensor(1.0), "fake": torch.tensor(2.0)}, 4)
-    assert progress.means(lambda values: (values + torch.tensor([3.0, 4.0])) / 2) == {"real": 2.0, "fake": 3.0}
-
-
 def test_an_error_or_a_score_that_is_no_number_is_named() -> None:
     assert no_number({"reconstruct": 0.1, "real": math.nan}) == "the real error is nan"
     assert no_number({"score_real": math.inf}) == "the score_real is inf"
