@@ -126,6 +126,8 @@ class Inpainter:
             wanted = small & (trust > 0)
             for part, prediction in self._exact(image, small, boxes(wanted, COST_PX)):
                 image[part.slices][wanted[part.slices]] = prediction[wanted[part.slices]]
-            filled += enlarged(trust[:, :, None], where, scale) * (enlarged(image, where, scale) - filled)
+            trust = trust[:, :, None]
+            filled *= 1 - enlarged(trust, where, scale)
+            filled += enlarged(trust * image, where, scale)  # so that what is not trusted is not smeared in
             scale //= 2
         return filled[box.moved(-outer.top, -outer.left).slices]

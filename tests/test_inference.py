@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 from PIL import Image
 
-from inpaint_hub import Inpainter
+from inpaint_hub import Generator, Inpainter
 from inpaint_hub.classical import telea
 from inpaint_hub.inference import CONTEXT_PX
 from inpaint_hub.pretrained import shipped
@@ -110,3 +111,12 @@ def test_a_pixel_out_of_the_networks_sight_is_warned_of(inpainter: Inpainter) ->
     hole[:, 20 + 2 * CONTEXT_PX] = True
     with pytest.warns(UserWarning, match=f"more than {CONTEXT_PX} px from any known one"):
         inpainter(photo, hole)
+
+
+def test_the_scales_of_a_wide_hole_leave_no_lines_where_they_meet() -> None:
+    grey = Generator(largest_hole=16)
+    torch.nn.init.zeros_(grey.layers[-1].weight)
+    torch.nn.init.zeros_(grey.layers[-1].bias)  # a network that predicts mid-grey, whatever it sees
+    photo, hole = np.full((120, 140, 3), 0.5, dtype=np.float32), np.zeros((120, 140), dtype=bool)
+    hole[10:105, 20:120] = True
+    assert np.allclose(Inpainter(grey)(photo, hole), 0.5, atol=1e-5)
