@@ -155,7 +155,7 @@ def _pil_values(image: PILImage.Image) -> np.ndarray:
     try:
         if image.mode in ("P", "PA"):  # Pillow warns of a transparent palette without the detour
             image = image.convert("RGBA")
-        return np.asarray(image.convert("RGB"))[None]
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))[None]
     except ValueError as error:
         raise ValueError(f"image has PIL mode {image.mode}, which cannot become RGB; convert it first") from error
 
