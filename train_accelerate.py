@@ -199,7 +199,8 @@ def main() -> None:
         if recipe.interpolation < 1 and progress.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
             progress.before_adversarial = {name: weight.clone() for name, weight in averaged.named_parameters()}
         row_is_due = (progress.step + 1) % args.logging_steps == 0
-        found = accelerator.reduce(run_updates(updates, own_batch(progress.images_seen), norms=row_is_due), "mean")
+        found = run_updates(updates, own_batch(progress.images_seen), norms=row_is_due)
+        found = mean_over_processes(found, accelerator)
         average.update_parameters(parts["generator"])
         progress.add(found, recipe.train_batch_size)
         stopping = stop.agreed(accelerator)
@@ -490,6 +491,11 @@ def iterate(
         with frozen(judge):
             update("joint" if "joint" in updates else "adversarial", generator, generator_optimizers, adversarial)
     return found
+
+
+def mean_over_processes(figures: dict[str, Tensor], accelerator: Accelerator) -> dict[str, Tensor]:
+    """Scalars by name, the same on every process: so a checkpoint of one is a checkpoint of all."""
+    return dict(zip(figures, accelerator.reduce(torch.stack([*figures.values()]), "mean"), strict=True))
 
 
 def gradient_norm(optimizers: list[torch.optim.Optimizer], accelerator: Accelerator) -> Tensor:

@@ -41,7 +41,7 @@ class Progress:
         self._clock, self._images_then = time.perf_counter(), self.images_seen
 
     def add(self, figures: dict[str, Tensor], batch_size: int) -> None:
-        """An update's figures, each a scalar; they stay on their device."""
+        """An update's figures, each a scalar, of all processes; they stay on their device."""
         self.step += 1
         self.images_seen += batch_size
         for name, value in figures.items():

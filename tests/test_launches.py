@@ -82,11 +82,9 @@ def assert_equal(one: Path, other: Path, tolerance: float) -> None:
     assert second is not None
     assert len(first["history"]) == len(second["history"])
     for row, other_row in zip(first["history"], second["history"], strict=True):
-        # The clock aside, and the gradients' norms, in which the last bits' differences are largest.
-        compared = [name for name in row if name != "images_per_second" and not name.startswith("grad_norm")]
-        assert {name: other_row[name] for name in compared} == pytest.approx(
-            {name: row[name] for name in compared}, rel=tolerance
-        )
+        for name in row.keys() - {"images_per_second"}:  # the norm of a gradient hangs on last bits twenty times more
+            wanted = pytest.approx(row[name], rel=tolerance * (20 if "grad_norm" in name else 1))
+            assert other_row[name] == wanted, name
     for part in ("generator", "average"):
         for name, weight in first[part].items():
             torch.testing.assert_close(second[part][name], weight, rtol=tolerance, atol=tolerance, msg=f"{part} {name}")

@@ -205,6 +205,7 @@ def test_a_run_whose_only_checkpoint_is_damaged_ends_with_a_sentence(pictures: P
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_full_disk_ends_the_run_with_a_sentence_and_the_last_checkpoint_goes_on_to_the_same_weights(
     run: Path, pictures: Path, tmp_path: Path
 ) -> None:
