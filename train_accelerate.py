@@ -9,20 +9,12 @@ a model folder for the Hub in OUTPUT_DIR: model.safetensors, config.json and a c
 from __future__ import annotations
 
 import argparse
-import copy
 import dataclasses
-import itertools
 import json
-import math
-import os
 import platform
-import resource
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,34 +29,23 @@ from tqdm.auto import tqdm
 from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import interpolate, moving_average, settle
 from inpaint_hub.data import TERMS, Batch, Images, Training, mean_color, split_images, training_batch
-from inpaint_hub.evaluation import compare, complete, evaluation_holes, figures
-from inpaint_hub.history import (
-    ERRORS,
-    SAMPLES,
-    WON_UPDATES,
-    Progress,
-    append_row,
-    no_number,
-    plot,
-    write_rows,
-    write_samples,
-)
+from inpaint_hub.estimate import estimate
+from inpaint_hub.evaluation import compare, evaluation_holes, validate
+from inpaint_hub.history import ERRORS, SAMPLES, Progress, largest_weights, report, stop_if_broken, write_rows
 from inpaint_hub.holes import Holes, read_masks
-from inpaint_hub.machine import bf16_slowdown, choose_threads, has_bf16, seconds
-from inpaint_hub.metrics import METRICS
-from inpaint_hub.muon import Muon
-from inpaint_hub.networks import Discriminator, Generator, frozen
+from inpaint_hub.iteration import iterate, mean_over_processes, optimizers
+from inpaint_hub.launch import StopRequest, launch_error, launch_warning, precision, threads_for
+from inpaint_hub.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS, Recipe
 from inpaint_hub.streaming import Stream, stream_images
 from inpaint_hub.synced import synchronize
-from inpaint_hub.updates import COMPLETED, REAL, composite, reconstruction_error, score_error, views
 
 
 def main() -> None:
     args, recipe = parse_args()
     accelerator = Accelerator(
         cpu=args.cpu or not torch.accelerator.is_available(),  # unless told, accelerate connects no CPU processes
-        mixed_precision=precision(args),
+        mixed_precision=precision(args.mixed_precision, args.cpu),
         log_with=args.report_to,
         project_dir=args.logging_dir or args.output_dir / "logs",
     )
@@ -87,21 +68,20 @@ def main() -> None:
     images = load_images(args, recipe, accelerator, piece_size)
     accelerator.print(*images.remarks(), sep="\n", end="\n" if images.remarks() else "")
     stream = images.train if isinstance(images.train, Stream) else None
-    epoch_images, holes = images.train.count or 50_000, load_holes(recipe)
+    epoch_images = images.train.count or 50_000  # a stream may not say: then of about CIFAR-10's length
+    holes = load_holes(recipe)
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
 
     # Networks and optimisers.
     generator, discriminator = networks(recipe, broadcast_object_list([mean_color(images.train.at_hand.images)])[0])
-    threads = threads_for(generator, recipe, accelerator)
+    threads = threads_for(generator, recipe.resolution, accelerator)
     average = AveragedModel(
         generator.to(accelerator.device),
         multi_avg_fn=moving_average(recipe.train_batch_size, recipe.ema_half_life),
     )
     averaged: Any = average.module  # a generator too
-    generator.to(memory_format=torch.channels_last)
-    discriminator.to(memory_format=torch.channels_last)
-    if accelerator.num_processes > 1:
+    if processes > 1:
         synchronize(generator, accelerator.device)
         synchronize(discriminator, accelerator.device)
     if args.torch_compile:
@@ -221,10 +201,8 @@ def main() -> None:
                     grid = args.output_dir / "samples" / f"{progress.images_seen:09d}.png"
                     row |= validate(settled(), images.validation[: args.num_validation_images], holes, grid)
                 report(progress.history, recipe, args.output_dir, bar.write)
-            logged = {
-                name: value for name, value in row.items() if name != "step"
-            }  # a word that trackio keeps to itself
-            accelerator.log(logged, step=progress.images_seen)
+            row = {name: value for name, value in row.items() if name != "step"}  # a word that trackio keeps to itself
+            accelerator.log(row, step=progress.images_seen)
             progress.restart_clock()
         due = done or stopping or progress.step % args.checkpointing_steps == 0
         places = gather_object([stream.state()]) if due and stream else []
@@ -314,242 +292,6 @@ def networks(recipe: Recipe, fill_color: tuple[float, float, float]) -> tuple[Ge
     return generator.to(memory_format=torch.channels_last), discriminator.to(memory_format=torch.channels_last)
 
 
-def precision(args: argparse.Namespace) -> str:
-    """The mixed precision: the flag's, else the launcher's, else bf16 where it is much faster than fp32."""
-    asked = args.mixed_precision or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
-    if args.mixed_precision or asked != "no":
-        return str(asked)
-    if torch.cuda.is_available() and not args.cpu:
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
-    return "bf16" if has_bf16() else "no"
-
-
-def launch_error(accelerator: Accelerator) -> str | None:
-    """Why this launch must not go on: processes that do not know of each other would write to one folder."""
-    told = int(os.environ.get("WORLD_SIZE", 1))
-    if told > 1 and accelerator.num_processes == 1:
-        return (
-            f"the environment says WORLD_SIZE={told}, but this process is alone: each would train by itself and write"
-            " to the same folder; start them with torchrun or accelerate launch, or unset WORLD_SIZE"
-        )
-    return None
-
-
-def launch_warning(accelerator: Accelerator) -> str | None:
-    """What to know of this launch before hours go into it: processes that are not there, a precision that crawls."""
-    if accelerator.num_processes == 1 and "MASTER_ADDR" in os.environ and "WORLD_SIZE" not in os.environ:
-        return (
-            "this launch started ONE process (accelerate does so on CPUs, whatever --num_processes says); for more:"
-            " torchrun --nproc_per_node 2 train_accelerate.py ..."
-        )
-    if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
-        slower = bf16_slowdown()
-        if slower > 1.5:
-            return f"bf16 is {slower:.0f} times slower than fp32 on this processor; use --mixed_precision no"
-    return None
-
-
-def threads_for(generator: Generator, recipe: Recipe, accelerator: Accelerator) -> int:
-    """The number of CPU threads, now set: OMP_NUM_THREADS, or the fastest in a short timing of the generator."""
-    most = torch.get_num_threads()
-    if accelerator.device.type != "cpu" or accelerator.num_processes > 1 or "OMP_NUM_THREADS" in os.environ:
-        return most
-    trial = copy.deepcopy(generator)
-    batch = torch.rand(4, 4, recipe.resolution, recipe.resolution).to(memory_format=torch.channels_last)
-
-    def step() -> None:
-        with accelerator.autocast():
-            trial(batch).mean().backward()
-
-    chosen = choose_threads(step)
-    accelerator.print(f"{chosen} of {most} threads, by a short timing; OMP_NUM_THREADS sets another number")
-    return chosen
-
-
-def estimate(
-    recipe: Recipe,
-    parts: dict[str, Any],
-    total_images: int,
-    run_updates: Callable[[tuple[str, ...], Batch], dict[str, Tensor]],
-    batch: Batch,
-) -> str:
-    """The recipe, the parameters, and the time and memory of a run, from a few iterations on throwaway networks."""
-    edges = sorted({0.0, recipe.discriminator_from, recipe.adversarial_from, 1.0})
-    lines = [f"  {name} {value}" for name, value in recipe.to_dict().items()]
-    total = 0.0
-    for start, end in itertools.pairwise(edges):
-        updates = recipe.updates_at(start)
-        each = seconds(lambda updates=updates: run_updates(updates, batch))  # type: ignore[misc]
-        hours = each * (end - start) * total_images / recipe.train_batch_size / 3600
-        total += hours
-        lines.append(f"{start:.0%} to {end:.0%}: {', '.join(updates)}; {1000 * each:.0f} ms, {hours:.2f} h in all")
-    for name in ("generator", "discriminator"):
-        lines.append(f"{name}: {sum(weight.numel() for weight in parts[name].parameters()) / 1e6:.2f} M parameters")
-    if batch.images.device.type == "cpu" and not torch.cuda.is_available():
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    else:
-        memory = torch.cuda.max_memory_allocated() / 2**30
-    lines.append(f"{total_images:,} images, about {total:.2f} h on this machine, validation aside; {memory:.1f} GiB")
-    return "\n".join(["recipe:", *lines, "nothing was trained"])
-
-
-def iterate(
-    updates: tuple[str, ...],
-    recipe: Recipe,
-    accelerator: Accelerator,
-    generator: torch.nn.Module,
-    discriminator: torch.nn.Module,
-    generator_optimizers: list[torch.optim.Optimizer],
-    discriminator_optimizers: list[torch.optim.Optimizer],
-    image: Tensor,
-    hole: Tensor,
-    boxes: Tensor,
-    norms: bool = False,
-) -> dict[str, Tensor]:
-    """One iteration's errors and scores, by name, after its updates (paper, Section IV-B, in its order).
-
-    `image` is (N, 3, S, S) in 0..1, `hole` (N, 1, S, S) bool, `boxes` (N, 4) the box around each hole. The
-    network that is not being updated keeps its weights, gradients and batch norm statistics. With
-    `gradient_accumulation_steps` an update goes through the batch in as many pieces, of which only
-    one is on the tape at a time, and steps once. With `norms` there is the norm of each update's
-    gradient too.
-    """
-    image = image.contiguous(memory_format=torch.channels_last)
-    # A frozen network is called without its wrapper, which would wait for gradients that never come.
-    painter, judge = accelerator.unwrap_model(generator), accelerator.unwrap_model(discriminator)
-    pieces, size = recipe.gradient_accumulation_steps, judge.image_size
-    one_pass = "joint" in updates and pieces == 1  # serves `fake` and `joint`
-    # Not its own: every hole pixel counts the same.
-    hole_px = accelerator.reduce(hole.sum().float(), "mean") / pieces
-    images, holes, boxes_of = image.chunk(pieces), hole.chunk(pieces), boxes.chunk(pieces)
-    masked = painter.masked(image, hole).chunk(pieces)
-    predictions: list[Tensor] = []  # the images that the discriminator will see as completed
-    found: dict[str, Tensor] = {}  # errors, scores, norms
-
-    def update(
-        name: str,
-        network: torch.nn.Module,
-        optimizers: list[torch.optim.Optimizer],
-        loss_of: Callable[[int], Tensor],
-    ) -> None:
-        for piece in range(pieces):
-            last = piece == pieces - 1  # the one at which processes exchange what they have summed
-            with nullcontext() if last else accelerator.no_sync(network):
-                accelerator.backward(loss_of(piece) / pieces)
-        if norms:
-            found[f"grad_norm_{name}"] = gradient_norm(optimizers, accelerator)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-
-    # Scores are from before an update and after the other one: a discriminator that cannot tell scores `real` lower.
-    def noted(name: str, value: Tensor) -> Tensor:
-        share = value.detach() / pieces
-        found[name] = found[name] + share if name in found else share
-        return value
-
-    def reconstruction(piece: int, prediction: Tensor) -> Tensor:
-        error = reconstruction_error(prediction, images[piece], holes[piece], recipe.reconstruct_over, hole_px)
-        return noted("reconstruct", error)
-
-    def reconstruct(piece: int) -> Tensor:
-        prediction = generator(masked[piece])
-        predictions.append(prediction.detach())
-        return reconstruction(piece, prediction)
-
-    def real(piece: int) -> Tensor:
-        score = discriminator(*views(images[piece], boxes_of[piece], size))
-        error = noted("real", score_error(score, REAL, recipe.adversarial_loss))
-        noted("score_real", score.mean())
-        return error
-
-    def fake(piece: int) -> Tensor:
-        completed = composite(images[piece], predictions[piece].detach(), holes[piece])
-        score = discriminator(*views(completed, boxes_of[piece], size))
-        error = noted("fake", score_error(score, COMPLETED, recipe.adversarial_loss))
-        noted("score_completed", score.mean())
-        return error
-
-    def adversarial(piece: int) -> Tensor:
-        prediction = predictions[piece] if one_pass else generator(masked[piece])
-        score = judge(*views(composite(images[piece], prediction, holes[piece]), boxes_of[piece], size))
-        loss = recipe.adversarial_weight * noted("adversarial", score_error(score, REAL, recipe.adversarial_loss))
-        return loss + reconstruction(piece, prediction) if "joint" in updates else loss
-
-    if "reconstruct" in updates:
-        update("reconstruct", generator, generator_optimizers, reconstruct)
-    elif one_pass:
-        predictions = [generator(masked[0])]
-    else:
-        with frozen(painter), torch.no_grad():
-            predictions = [painter(piece) for piece in masked]
-    if "real" in updates:
-        update("real", discriminator, discriminator_optimizers, real)
-    if "fake" in updates:
-        update("fake", discriminator, discriminator_optimizers, fake)
-    if "adversarial" in updates or "joint" in updates:
-        with frozen(judge):
-            update("joint" if "joint" in updates else "adversarial", generator, generator_optimizers, adversarial)
-    return found
-
-
-def mean_over_processes(figures: dict[str, Tensor], accelerator: Accelerator) -> dict[str, Tensor]:
-    """Scalars by name, the same on every process: so a checkpoint of one is a checkpoint of all."""
-    return dict(zip(figures, accelerator.reduce(torch.stack([*figures.values()]), "mean"), strict=True))
-
-
-def gradient_norm(optimizers: list[torch.optim.Optimizer], accelerator: Accelerator) -> Tensor:
-    """The norm of the gradient that the optimisers are about to follow, over all of their weights."""
-    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    gradients = [weight.grad for group in groups for weight in group["params"] if weight.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
-    return norm if accelerator.scaler is None else norm / accelerator.scaler.get_scale()
-
-
-def optimizers(
-    recipe: Recipe, generator: Generator, discriminator: Discriminator
-) -> tuple[list[torch.optim.Optimizer], list[torch.optim.Optimizer]]:
-    """The generator's and the discriminator's: Adam; for the generator's hidden convolutions Muon, if so said."""
-    betas = (recipe.adam_beta1, recipe.adam_beta2)
-    of_discriminator = torch.optim.Adam(
-        discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True
-    )
-    if recipe.optimizer == "adam":
-        return [torch.optim.Adam(generator.parameters(), recipe.learning_rate, betas, fused=True)], [of_discriminator]
-    # The last layer and the vectors are Adam's, as Muon's author advises.
-    last = generator.layers[-1].weight
-    hidden = [weight for weight in generator.parameters() if weight.ndim == 4 and weight is not last]
-    rest = [weight for weight in generator.parameters() if weight.ndim != 4 or weight is last]
-    of_rest = torch.optim.Adam(rest, recipe.learning_rate, (0.9, recipe.adam_beta2), fused=True)
-    return [Muon(hidden, lr=recipe.learning_rate), of_rest], [of_discriminator]
-
-
-class StopRequest:
-    """True in `requested` after the first Ctrl-C or SIGTERM, so that the update under way can be finished and saved.
-
-    The second one stops at once, if it comes a second later: Slurm and launchers deliver one request twice.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-        self.since = 0.0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._request)
-
-    def agreed(self, accelerator: Accelerator) -> bool:
-        """Whether any process was asked to stop: all of them answer the same at the same iteration."""
-        if accelerator.num_processes == 1:
-            return self.requested
-        return bool(accelerator.reduce(torch.tensor(float(self.requested), device=accelerator.device)).item())
-
-    def _request(self, number: int, frame: object) -> None:
-        if not self.requested:
-            self.requested, self.since = True, time.monotonic()
-        elif time.monotonic() - self.since > 1:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-
-
 def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any]) -> Progress:
     """The progress of a checkpoint, whose weights and optimisers `parts` now hold.
 
@@ -570,55 +312,6 @@ def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any
     except (KeyError, ValueError, RuntimeError) as error:
         sys.exit(f"the checkpoint in --output_dir is of another version, or of another network: {error!r}")
     return progress
-
-
-def validate(generator: Generator, images: Tensor, holes: Holes, grid: Path) -> dict[str, float]:
-    """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to the picture `grid`."""
-    where = evaluation_holes(len(images), images.shape[2], holes)
-    results = complete(generator, images, where)
-    originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
-    masked = torch.where(where[:SAMPLES], generator.fill.cpu(), originals)
-    write_samples(grid, originals, masked, completed)
-    return {name: round(value, 4) for name, value in figures(results, images, where).items()}
-
-
-def report(rows: list[dict[str, Any]], recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
-    """What the last of the rows has to tell: a line in metrics.jsonl; at an epoch's end the plot, and a line to say."""
-    row = rows[-1]
-    append_row(folder / "metrics.jsonl", row)
-    if "psnr_hole" in row:
-        plot(rows, folder / "errors.png")
-        said = [f"{name} {row[name]:.4g}" for name in (*ERRORS, *METRICS) if name in row]
-        say(f"epoch {row['epoch']:g}, {row['images_seen']:,} images: {', '.join(said)}")
-    if row["discriminator_won"] and not any(row.get("discriminator_won") for row in rows[:-1]):
-        say(
-            f"the discriminator has won: for {WON_UPDATES} updates it has told real from completed images almost"
-            " without error, so that the generator learns little from it; start anew, in another folder, with a lower"
-            f" --discriminator_learning_rate than {recipe.discriminator_learning_rate:g} or a larger"
-            f" --adversarial_weight than {recipe.adversarial_weight:g}"
-        )
-
-
-def largest_weights(parts: dict[str, Any]) -> dict[str, float]:
-    """The largest weight of each network, in magnitude; it is no number as soon as one of them is none."""
-    return {
-        f"{name}'s largest weight": torch.nn.utils.get_total_norm([*part.parameters()], math.inf).item()
-        for name, part in parts.items()
-        if isinstance(part, torch.nn.Module)
-    }
-
-
-def stop_if_broken(values: dict[str, float], progress: Progress, folder: Path) -> None:
-    """End the run where an error or a weight is no number any more; no checkpoint holds it."""
-    if broken := no_number(values):
-        saved = checkpoint.every(folder)
-        good = (
-            f"{saved[-1].name} is from before, but would lead there again" if saved else "no checkpoint was saved yet"
-        )
-        sys.exit(
-            f"{broken} by update {progress.step:,}, at {progress.images_seen:,} images; {good}: start anew, in another"
-            " folder, with a lower --learning_rate or --mixed_precision no"
-        )
 
 
 def card_facts(

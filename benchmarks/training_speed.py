@@ -1,10 +1,10 @@
 """Images/s of the generator's update and of the whole iteration, beside the machine's matrix-product rate.
 
-    PYTHONPATH=. python benchmarks/training_speed.py
+    python benchmarks/training_speed.py
 
-At 32 px with batch 64 and at 128 px with batch 16, fp32 and bf16, by `train_accelerate.iterate` itself. The rate is of
-one large product in the same precision and run; a precision at a tenth of the other's rate is left
-out. Median of the rounds, slowest and fastest beside it.
+At 32 px with batch 64 and at 128 px with batch 16, fp32 and bf16, by `inpaint_hub.iteration.iterate`
+itself. The rate is of one large product in the same precision and run; a precision at a tenth of the
+other's rate is left out. Median of the rounds, slowest and fastest beside it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from inpaint_hub.holes import Holes, bounding_boxes
+from inpaint_hub.iteration import iterate, optimizers
 from inpaint_hub.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS
-from train_accelerate import iterate, optimizers
 
 SIZES = ((32, 64), (128, 16))  # px, batch
 PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .classical import CLASSICAL
+from .history import SAMPLES, write_samples
 from .holes import Holes
 from .metrics import METRICS
 from .networks import Generator
@@ -43,6 +45,16 @@ def figures(results: np.ndarray, images: Tensor, holes: Tensor) -> dict[str, flo
     """Every metric by name, of `results` (N, S, S, 3) uint8 against `images` (N, 3, S, S) uint8."""
     originals, where = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
     return {name: metric(results, originals, where) for name, metric in METRICS.items()}
+
+
+def validate(generator: Generator, images: Tensor, holes: Holes, grid: Path) -> dict[str, float]:
+    """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to the picture `grid`."""
+    where = evaluation_holes(len(images), images.shape[2], holes)
+    results = complete(generator, images, where)
+    originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
+    masked = torch.where(where[:SAMPLES], generator.fill.cpu(), originals)
+    write_samples(grid, originals, masked, completed)
+    return {name: round(value, 4) for name, value in figures(results, images, where).items()}
 
 
 def compare(generators: dict[str, Generator], images: Tensor, holes: Tensor) -> list[dict[str, Any]]:

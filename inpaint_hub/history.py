@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from . import checkpoint
+from .metrics import METRICS
+from .recipes import Recipe
 
 ERRORS = ("reconstruct", "real", "fake", "adversarial")  # in the order of their updates
 # The discriminator has won when real + fake error stay below this for so long: its scores are then within 0.025 of
@@ -94,9 +99,32 @@ def no_number(figures: dict[str, float]) -> str | None:
     return None
 
 
+def largest_weights(parts: dict[str, Any]) -> dict[str, float]:
+    """The largest weight of each network, in magnitude; it is no number as soon as one of them is none."""
+    return {
+        f"{name}'s largest weight": torch.nn.utils.get_total_norm([*part.parameters()], math.inf).item()
+        for name, part in parts.items()
+        if isinstance(part, torch.nn.Module)
+    }
+
+
+def stop_if_broken(values: dict[str, float], progress: Progress, folder: Path) -> None:
+    """End the run where an error or a weight is no number any more; no checkpoint holds it."""
+    if broken := no_number(values):
+        saved = checkpoint.every(folder)
+        good = (
+            f"{saved[-1].name} is from before, but would lead there again" if saved else "no checkpoint was saved yet"
+        )
+        sys.exit(
+            f"{broken} by update {progress.step:,}, at {progress.images_seen:,} images; {good}: start anew, in another"
+            " folder, with a lower --learning_rate or --mixed_precision no"
+        )
+
+
 def has_won(rows: Sequence[dict[str, Any]], adversarial_loss: str) -> bool:
     """Whether the discriminator's error was next to nothing in the last 500 updates, all against the generator."""
-    for number, row in reversed([*enumerate(rows)]):
+    for number in reversed(range(len(rows))):
+        row = rows[number]
         if "adversarial" not in row or row["real"] + row["fake"] >= WON_BELOW[adversarial_loss]:
             return False
         before = rows[number - 1]["step"] if number else 0
@@ -115,6 +143,23 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
     """One more line."""
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def report(rows: list[dict[str, Any]], recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:
+    """What the last of the rows has to tell: a line in metrics.jsonl; at an epoch's end the plot, and a line to say."""
+    row = rows[-1]
+    append_row(folder / "metrics.jsonl", row)
+    if "psnr_hole" in row:
+        plot(rows, folder / "errors.png")
+        said = [f"{name} {row[name]:.4g}" for name in (*ERRORS, *METRICS) if name in row]
+        say(f"epoch {row['epoch']:g}, {row['images_seen']:,} images: {', '.join(said)}")
+    if row["discriminator_won"] and not any(row.get("discriminator_won") for row in rows[:-1]):
+        say(
+            f"the discriminator has won: for {WON_UPDATES} updates it has told real from completed images almost"
+            " without error, so that the generator learns little from it; start anew, in another folder, with a lower"
+            f" --discriminator_learning_rate than {recipe.discriminator_learning_rate:g} or a larger"
+            f" --adversarial_weight than {recipe.adversarial_weight:g}"
+        )
 
 
 def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:

@@ -18,9 +18,8 @@ from .scales import enlarged, nearness, shrunk
 from .windows import Window, boxes, farther, reduction
 
 CONTEXT_PX = context_px(GENERATOR)
-COST_PX = (
-    3 * CONTEXT_PX // 5
-)  # a box costs as if each row computed so much around it: the first ones more, the last less
+# A box costs as if each row computed so much around it: the first ones compute more, the last ones less.
+COST_PX = 3 * CONTEXT_PX // 5
 TOO_FAR = (
     f"a hole has pixels more than {CONTEXT_PX} px from any known one, further than the network sees;"
     " they are filled at a reduced scale, and softly: mask less, or shrink the photo"

@@ -165,7 +165,7 @@ PRESETS: dict[str, Recipe] = {
         adversarial_loss="mse",
         adversarial_weight=1.0,
     ),
-    # The shipped checkpoint: reconstruct first, then both with a small adversarial weight
+    # What the shipped checkpoint began with: reconstruct first, then both with a small adversarial weight
     # (Iizuka et al. 2017, Section 4, has 4e-4), as one update on one forward pass.
     "cifar10": Recipe(
         dataset_name="uoft-cs/cifar10",
@@ -197,7 +197,7 @@ PRESETS: dict[str, Recipe] = {
         discriminator_from=0.18,
         adversarial_from=0.20,
     ),
-    # The shipped checkpoints at 64 px: from the weights of the one before, in an afternoon of one core.
+    # The first releases at 64 px: from the weights of cifar10, in an afternoon of one core each.
     "scenes": Recipe(resolution=64, crop_min=0.42, num_train_epochs=11, **SMALL_PHOTOS),
     "faces": Recipe(resolution=64, num_train_epochs=12, **SMALL_PHOTOS),
 }

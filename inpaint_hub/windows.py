@@ -126,8 +126,7 @@ def reduction(hole: np.ndarray, side: int) -> int:
     At once means in a square of twice that side, about the image that such a hole was trained in. So
     a wide hole is shrunk, and so is a long stroke; a thin line is not. The hole must not be empty.
     """
-    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
-    cut = hole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    cut = hole[around(hole).slices]
     sums = np.pad(cut.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     factor = 1
     while True:

@@ -18,7 +18,7 @@ from conftest import ROOT
 from test_train import SETTINGS, start
 
 from inpaint_hub import checkpoint
-from train_accelerate import launch_error, launch_warning
+from inpaint_hub.launch import launch_error, launch_warning
 
 PATIENCE = 600  # seconds for one launch; a quiet machine needs half a minute
 pytestmark = pytest.mark.timeout(3 * PATIENCE)

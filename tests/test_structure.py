@@ -10,10 +10,10 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "history"],
+    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine"],
     ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
-    ["classical", "data", "updates", "masks", "folded"],
-    ["inference", "evaluation", "averaging", "streaming"],
+    ["classical", "data", "updates", "masks", "folded", "history", "launch"],
+    ["inference", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],
     ["cli"],
 ]

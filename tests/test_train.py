@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -26,20 +25,10 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from inpaint_hub import Discriminator, Inpainter, checkpoint
-from inpaint_hub.history import ERRORS, Progress, append_row
-from inpaint_hub.machine import bf16_slowdown, has_bf16
+from inpaint_hub.history import ERRORS, Progress, append_row, largest_weights, report, stop_if_broken
+from inpaint_hub.launch import precision
 from inpaint_hub.recipes import PRESETS, Recipe
-from train_accelerate import (
-    largest_weights,
-    load_holes,
-    networks,
-    parse_args,
-    precision,
-    report,
-    resume,
-    shown_command,
-    stop_if_broken,
-)
+from train_accelerate import load_holes, networks, parse_args, resume, shown_command
 
 STEPS = 20
 SETTINGS = [
@@ -244,17 +233,18 @@ def test_a_run_is_not_resumed_with_another_recipe() -> None:
 def test_the_precision_is_the_flags_else_the_launchers_else_bf16_where_the_processor_has_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def chosen(flag: str | None, launcher: str | None) -> str:
+    def chosen(flag: str | None, launcher: str | None, processor: dict[str, bool]) -> str:
         monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
         if launcher:
             monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launcher)
-        return precision(argparse.Namespace(mixed_precision=flag, cpu=True))
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor, raising=False)
+        return precision(flag, cpu=True)
 
-    assert chosen("no", "bf16") == "no"
-    assert chosen(None, "fp16") == "fp16"
-    assert chosen(None, None) == chosen(None, "no") == ("bf16" if has_bf16() else "no")
-    if has_bf16():
-        assert bf16_slowdown() < 1.5
+    able, unable = {"avx512_bf16": True, "amx_bf16": False}, {"avx512_bf16": False}
+    assert chosen("no", "bf16", able) == "no"
+    assert chosen(None, "fp16", able) == "fp16"
+    assert chosen(None, None, able) == chosen(None, "no", able) == "bf16"  # what accelerate says unasked is no wish
+    assert chosen(None, None, unable) == "no"
 
 
 @pytest.mark.slow

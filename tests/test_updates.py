@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from inpaint_hub.holes import Holes, bounding_boxes
+from inpaint_hub.iteration import iterate, optimizers
 from inpaint_hub.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS
 from inpaint_hub.updates import local_patch, reconstruction_error, score_error
-from train_accelerate import iterate, optimizers
 
 HOLES = Holes((8, 16), {"rectangle": 1, "strokes": 1}).batch(0, 0, 4, (32, 32))
 BOXES = bounding_boxes(HOLES)
