@@ -26,7 +26,7 @@ from inpaint_hub.recipes import PRESETS
 
 SIZES = ((32, 64), (128, 16))  # px, batch
 PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16}
-UPDATES = {"generator": ("reconstruct",), "iteration": ("real", "fake", "joint")}
+UPDATES = {"generator": ("reconstruct",), "iteration": ("discriminate", "joint")}
 
 
 def times(work: Callable[[], object], rounds: int, device: torch.device) -> list[float]:

@@ -5,6 +5,7 @@ The only place of backward, step and zero_grad. It is handed an accelerator, and
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -33,6 +34,10 @@ def iterate(
 ) -> dict[str, Tensor]:
     """One iteration's errors and scores, by name, after its updates (paper, Section IV-B, in its order).
 
+    `discriminate` is `real` and `fake` as one update: two passes, each normalised by its own batch, and one step
+    along the sum of their gradients (Iizuka et al. 2017, Algorithm 1). Of two steps with opposite targets each
+    takes back most of the other.
+
     `image` is (N, 3, S, S) in 0..1, `hole` (N, 1, S, S) bool, `boxes` (N, 4) the box around each hole. The
     network that is not being updated keeps its weights, gradients and batch norm statistics. With
     `gradient_accumulation_steps` an update goes through the batch in as many pieces, of which only
@@ -55,10 +60,11 @@ def iterate(
         name: str,
         network: torch.nn.Module,
         optimizers: list[torch.optim.Optimizer],
-        loss_of: Callable[[int], Tensor],
+        *losses: Callable[[int], Tensor],
     ) -> None:
-        for piece in range(pieces):
-            last = piece == pieces - 1  # the one at which processes exchange what they have summed
+        passes = [*itertools.product(losses, range(pieces))]
+        for number, (loss_of, piece) in enumerate(passes, start=1):
+            last = number == len(passes)  # the one at which processes exchange what they have summed
             with nullcontext() if last else accelerator.no_sync(network):
                 accelerator.backward(loss_of(piece) / pieces)
         if norms:
@@ -112,6 +118,8 @@ def iterate(
         update("real", discriminator, discriminator_optimizers, real)
     if "fake" in updates:
         update("fake", discriminator, discriminator_optimizers, fake)
+    if "discriminate" in updates:
+        update("discriminate", discriminator, discriminator_optimizers, real, fake)
     if "adversarial" in updates or "joint" in updates:
         with frozen(judge):
             update("joint" if "joint" in updates else "adversarial", generator, generator_optimizers, adversarial)

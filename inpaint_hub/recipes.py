@@ -47,7 +47,9 @@ class Recipe:
     reconstruct_over: str = _setting("hole", "where the reconstruction error counts: hole, or image")
     adversarial_loss: str = _setting("mse", "of scores to their targets: mse, or cross-entropy")
     adversarial_weight: float = _setting(1.0, "factor of the adversarial loss beside the reconstruction")
-    joint: bool = _setting(False, "reconstruct and adversarial as one update on one forward pass")
+    joint: bool = _setting(
+        False, "one update of each network: real and fake as one step, reconstruct and adversarial on one forward pass"
+    )
     discriminator_from: float = _setting(0.0, "fraction of the run from which the discriminator trains")
     adversarial_from: float = _setting(0.0, "fraction of the run from which the generator meets it")
     interpolation: float = _setting(1.0, "share of the weights after the adversarial phase; the rest is those before")
@@ -105,14 +107,14 @@ class Recipe:
         """The updates of an iteration, in order, at `progress` 0..1 through the run.
 
         Before `discriminator_from` the generator learns alone; until `adversarial_from` the
-        discriminator alone; then both, as the four updates of the paper's Section IV-B or with the
-        generator's two as one (Iizuka et al. 2017, Algorithm 1).
+        discriminator alone; then both, as the four updates of the paper's Section IV-B or with those of
+        each network as one (Iizuka et al. 2017, Algorithm 1).
         """
         if progress < self.discriminator_from:
             return ("reconstruct",)
         if progress < self.adversarial_from:
-            return ("real", "fake")
-        return ("real", "fake", "joint") if self.joint else ("reconstruct", "real", "fake", "adversarial")
+            return ("discriminate",) if self.joint else ("real", "fake")
+        return ("discriminate", "joint") if self.joint else ("reconstruct", "real", "fake", "adversarial")
 
     def learning_rate_at(self, images_seen: int, total_images: int) -> float:
         """The generator's learning rate: a linear rise, a plateau, a linear fall to zero.

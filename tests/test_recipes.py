@@ -21,8 +21,8 @@ def test_the_papers_preset_makes_four_mse_updates_in_its_order_from_the_first_im
 def test_phases_follow_one_another() -> None:
     recipe = Recipe(joint=True, discriminator_from=0.5, adversarial_from=0.6)
     assert recipe.updates_at(0.49) == ("reconstruct",)
-    assert recipe.updates_at(0.55) == ("real", "fake")
-    assert recipe.updates_at(0.6) == ("real", "fake", "joint")
+    assert recipe.updates_at(0.55) == ("discriminate",)
+    assert recipe.updates_at(0.6) == ("discriminate", "joint")
 
 
 def test_the_learning_rate_rises_stays_and_falls_to_zero() -> None:

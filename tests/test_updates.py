@@ -88,6 +88,7 @@ def changed(network: nn.Module, before: dict[str, torch.Tensor]) -> bool:
         (("reconstruct",), True),
         (("real", "fake"), False),
         (("real",), False),
+        (("discriminate",), False),
         (("adversarial",), True),
         (("joint",), True),
     ],
@@ -103,7 +104,7 @@ def test_an_update_moves_its_own_network_and_leaves_the_others_weights_and_gradi
     before = snapshot(generator), snapshot(discriminator)
     networks = (generator, discriminator, *optimizers(recipe, generator, discriminator))
     errors = iterate(updates, recipe, Accelerator(cpu=True), *networks, torch.rand(4, 3, 32, 32), HOLES, BOXES)
-    assert set(updates) - {"joint"} <= set(errors)
+    assert set(updates) - {"joint", "discriminate"} <= set(errors)
     assert changed(generator, before[0]) == moves_generator
     assert changed(discriminator, before[1]) != moves_generator
 
@@ -134,7 +135,9 @@ def after(updates: tuple[str, ...], preset: str, pieces: int, training: bool) ->
 
 
 @pytest.mark.parametrize("preset", ["paper", "cifar10"])
-@pytest.mark.parametrize("updates", [("reconstruct",), ("real", "fake"), ("adversarial",), ("joint",)])
+@pytest.mark.parametrize(
+    "updates", [("reconstruct",), ("real", "fake"), ("discriminate",), ("adversarial",), ("joint",)]
+)
 def test_an_update_in_pieces_has_the_gradients_of_the_whole_batch_where_batch_norm_stands_still(
     updates: tuple[str, ...], preset: str
 ) -> None:
@@ -142,6 +145,17 @@ def test_an_update_in_pieces_has_the_gradients_of_the_whole_batch_where_batch_no
     for network, other in zip(whole, in_pieces, strict=True):
         for name, weight in network.state_dict().items():
             torch.testing.assert_close(other.state_dict()[name], weight, rtol=1e-5, atol=1e-7, msg=name)
+
+
+def test_discriminate_is_one_step_along_the_sum_of_the_gradients_of_real_and_fake() -> None:
+    weights = {}
+    for update in ("real", "fake", "discriminate", None):
+        _, discriminator = after((update,) if update else (), "cifar10", 1, training=True)
+        weights[update] = torch.nn.utils.parameters_to_vector(discriminator.parameters()).detach()
+    real, fake, both = (weights[update] - weights[None] for update in ("real", "fake", "discriminate"))
+    torch.testing.assert_close(both, real + fake, rtol=1e-4, atol=1e-6)
+    assert real.norm() > 0
+    assert fake.norm() > 0
 
 
 @pytest.mark.parametrize("preset", ["paper", "cifar10"])
