@@ -37,9 +37,9 @@ from inpaint_hub.iteration import iterate, mean_over_processes, optimizers
 from inpaint_hub.launch import StopRequest, launch_error, launch_warning, precision, threads_for
 from inpaint_hub.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS, Recipe
+from inpaint_hub.sources import reason
 from inpaint_hub.streaming import Stream, stream_images
 from inpaint_hub.synced import synchronize
-
 
 def main() -> None:
     args, recipe = parse_args()
@@ -260,7 +260,7 @@ def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerat
         with accelerator.main_process_first():  # the others find what it has downloaded
             return split_images(*common)
     except (ValueError, OSError) as error:
-        sys.exit(f"cannot train on {recipe.dataset_name}: {error}")
+        sys.exit(f"cannot train on {recipe.dataset_name}: {reason(error)}")
 
 
 def load_holes(recipe: Recipe) -> Holes:

@@ -61,12 +61,24 @@ def load(name: str, image_column: str | None = None, streaming: bool = False) ->
         else:
             splits = _plain(folder) or load_dataset(str(folder), streaming=streaming)
     except DatasetsError as error:
-        raise ValueError(f"it cannot be loaded: {error.__cause__ or error}".splitlines()[0]) from error
+        raise ValueError(f"it cannot be loaded: {reason(error)}") from error
     if streaming:
         splits = {
             split: rows.to_iterable_dataset() if isinstance(rows, Dataset) else rows for split, rows in splits.items()
         }
     return {split: _only_images(rows, name, image_column) for split, rows in splits.items()}
+
+
+def reason(error: Exception) -> str:
+    """What an error of reading a data set says, in a sentence."""
+    from datasets.exceptions import DatasetsError
+    from datasets.table import CastError
+
+    cause = error.__cause__ if isinstance(error, DatasetsError) and error.__cause__ else error
+    if isinstance(cause, CastError):
+        some, others = (", ".join(names) for names in (cause.table_column_names, cause.requested_column_names))
+        return f"one file has the columns '{some}', another '{others}'; give files with the same ones"
+    return str(cause).split("\n", 1)[0]
 
 
 def _plain(folder: Path) -> dict[str, Dataset] | None:

@@ -11,7 +11,7 @@ from datasets import Dataset, Features
 from datasets import Image as ImageFeature
 from PIL import Image
 
-from inpaint_hub.sources import in_threads, load, picture, short_side, title
+from inpaint_hub.sources import in_threads, load, picture, reason, short_side, title
 
 RAMP = np.linspace(0, 1, 48).reshape(6, 8)  # 8 px wide, 6 high, from black to white
 GREY = np.rint(RAMP * 255).astype(np.uint8)
@@ -181,3 +181,14 @@ def test_a_saved_data_set_loads(tmp_path: Path) -> None:
     shown = picture(load(str(tmp_path / "saved"))["train"][0])
     assert shown is not None
     assert np.array_equal(np.asarray(shown), COLOR)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_files_that_differ_in_their_columns_are_named_in_a_sentence(streaming: bool, tmp_path: Path) -> None:
+    rows = Dataset.from_dict({"image": [Image.fromarray(COLOR)]}, Features({"image": ImageFeature()}))
+    rows.to_parquet(tmp_path / "train.parquet")
+    rows.add_column("label", [1]).to_parquet(tmp_path / "test.parquet")
+    with pytest.raises(ValueError, match="column") as caught:
+        _ = [list(rows) for rows in load(str(tmp_path), streaming=streaming).values()]  # a stream is read only now
+    assert "one file has the columns 'image, label', another 'image'" in reason(caught.value)
+    assert "\n" not in reason(caught.value)
