@@ -41,6 +41,9 @@ from inpaint_hub.sources import reason
 from inpaint_hub.streaming import Stream, stream_images
 from inpaint_hub.synced import synchronize
 
+SETTLE_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
+
+
 def main() -> None:
     args, recipe = parse_args()
     accelerator = Accelerator(
@@ -124,7 +127,8 @@ def main() -> None:
         )  # fmt: skip
 
     def settled() -> Generator:
-        settle(averaged, (batch_from(images.train.at_hand, n, 256, flip=False) for n in range(0, 2048, 256)))
+        batches = range(0, max(512, SETTLE_PX // recipe.resolution**2), 256)
+        settle(averaged, (batch_from(images.train.at_hand, n, 256, flip=False) for n in batches))
         return averaged
 
     if args.dry_run:

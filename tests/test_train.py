@@ -352,7 +352,7 @@ def test_a_dry_run_prints_recipe_parameters_time_and_memory_and_leaves_nothing(p
     for said in (
         "  hole_max 8",
         "0% to 50%: reconstruct;",
-        "50% to 100%: real, fake, joint;",
+        "50% to 100%: discriminate, joint;",
         "generator: 6.07 M parameters",
         "80 images, about",
         "GiB",
