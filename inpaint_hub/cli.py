@@ -18,6 +18,11 @@ profile, dpi, alpha, depth; every pixel outside the hole stays as it is (a JPEG'
   inpaint-hub fill photos/ watermark.png --output filled/   one mask for all
 
 White in the mask is filled. Brush strokes of any colour on transparent are understood too."""
+EXPORT = """\
+Write a model as one ONNX file of free batch, height and width. Scaling, padding and pasting are inside: give it a photo
+and a mask as bytes, and it gives the photo back, filled where the mask is above 127, every other byte as it came.
+
+  inpaint-hub export cifar10 --output cifar10.onnx"""
 EPILOG = "A folder's run that was stopped goes on where it was: the same command skips results that are there."
 
 
@@ -26,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="inpaint-hub", description="Fill holes in images.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fill(commands.add_parser("fill", help="fill the holes of a photo, or of a folder of photos"))
+    _add_export(commands.add_parser("export", help="write a model as ONNX, for programs without Python"))
     args = parser.parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = args.run
     try:
@@ -66,6 +72,17 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
         "--png", action="store_true", help="in a folder: write PNGs, which keep known pixels bit for bit"
     )
     parser.add_argument("--overwrite", action="store_true", help="write again what is already there")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=export)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = EXPORT
+    parser.add_argument(
+        "model", metavar="MODEL", help="a shipped model (cifar10, faces, scenes), a folder, owner/model"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument("--overwrite", action="store_true", help="write it again if it is already there")
 
 
 def px(text: str) -> int:
@@ -119,6 +136,24 @@ def fill(args: argparse.Namespace) -> int:
     if folder:
         print(", ".join(f"{counts[what]} {what}" for what in ("filled", "already there", "failed")))
     return int(counts["failed"] > 0)
+
+
+def export(args: argparse.Namespace) -> int:
+    """Write the model, and say what the file takes and gives; 1 where it could not be."""
+    if args.output.exists() and not args.overwrite:
+        return _failed(f"{args.output} is already there; --overwrite writes it again")
+    from .export import USAGE, export
+
+    try:
+        largest_hole = export(args.model, args.output)
+    except (ImportError, ValueError, OSError, RuntimeError) as error:
+        return _failed(str(error))
+    print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB", *USAGE.split("; "), sep="\n  ")
+    if largest_hole:
+        print(
+            f"holes wider than {largest_hole} px, the widest in training, become soft in the middle: shrink the photo"
+        )
+    return 0
 
 
 def _jobs(args: argparse.Namespace) -> list[tuple[Path, Path]]:

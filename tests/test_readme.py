@@ -45,8 +45,9 @@ def test_every_flag_that_it_names_is_one(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(sys, "argv", ["train_accelerate.py", "--help"])
     with pytest.raises(SystemExit):
         parse_args()
-    with pytest.raises(SystemExit):
-        main(["fill", "--help"])
+    for command in ("fill", "export"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
     known = capsys.readouterr().out + (ROOT / "benchmarks" / "rectangles.py").read_text()
     known += "--nproc_per_node --nnodes --rdzv_backend --rdzv_endpoint"  # torchrun's
     known += "--flavor --timeout --secrets"  # of hf jobs run

@@ -13,7 +13,7 @@ LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine"],
     ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
     ["classical", "data", "updates", "masks", "folded", "history", "launch"],
-    ["inference", "evaluation", "averaging", "streaming", "iteration", "estimate"],
+    ["inference", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],
     ["cli"],
 ]
