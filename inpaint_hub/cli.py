@@ -150,9 +150,7 @@ def export(args: argparse.Namespace) -> int:
         return _failed(str(error))
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB", *USAGE.split("; "), sep="\n  ")
     if largest_hole:
-        print(
-            f"holes wider than {largest_hole} px, the widest in training, become soft in the middle: shrink the photo"
-        )
+        print(f"holes wider than {largest_hole} px, the widest in training, become soft in their middle")
     return 0
 
 
