@@ -1,44 +1,100 @@
-"""The page: brush over what should go, press Fill.
+"""The page: open a photo, brush over what should go, press Fill.
 
     python app.py --model owner/model
 
-It runs on your machine or as a Space, with the shipped model "cifar10" if no other is named.
+It runs on your machine or as a Space. Programs call its endpoints /fill and /compare.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from queue import LifoQueue
+from typing import Any, NamedTuple, NoReturn
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
-from inpaint_hub import Inpainter
-from inpaint_hub.contract import LUMA
+from inpaint_hub import METHODS, editing, hub
+from inpaint_hub.methods import named
+from inpaint_hub.pretrained import locate, shipped
+from inpaint_hub.worker import Worker
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.jpg"))
-BRUSH_COLOR = "#ff8a3d"  # lighter than mid-grey: a layer brushed over everywhere is a hole in either reading of hole_of
-HOUR = 3600  # seconds
-QUEUE = 20  # visitors who may wait; the next one is told that it is full
+BRUSH_COLOR = "#ff8a3d"
+DEFAULT_METHOD = "cifar10"
+OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
+MODEL_BYTES = 100_000_000  # of a visitor's model; those of this library have 24 MB
+GROW_PX = 200  # the most
+LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it limits
+    "queue": (20, "visitors who may wait; the next one is told that it is full"),
+    "concurrency": (1, "photos filled at once, each in a process of its own"),
+    "max_upload_mb": (50, "megabytes of a file"),
+    "max_megapixels": (100, "megapixels of a photo"),
+    "time_limit": (120, "seconds for a photo and a method; then the work is stopped"),
+    "keep": (3600, "seconds after which what was uploaded and filled is deleted"),
+}
 
 TITLE = "Inpaint Hub"
 WHAT_TO_DO = "Open a photo, brush over whatever should go, and press **Fill**."
-PROMISE = "Filled by `{model}`. Pixels that are not brushed over stay as they are, bit for bit."
-NO_PHOTO = "There is no photo yet: drop one into the editor, or pick an example."
-NO_HOLE = "Nothing is brushed over yet: paint over what should go, then press Fill."
-PLACEHOLDER = "# Drop a photo here\nor open one with the\nupload button at the left"
-EDITOR_HEIGHT_PX = 500
-BUSY = "() => { document.getElementById('fill').classList.add('busy') }"  # a large photo takes seconds to upload
+NO_PHOTO = "There is no photo yet: open one, paste one, or pick an example."
+NO_BEFORE = "There is nothing to go back to: this is the photo that you opened."
+NO_RESULT = "There is no result to go on from yet: press Fill first."
+OUTSIDE = "Files come as uploads; this page fetches nothing from other places."
+WORDS = {  # what a layman reads; a method that is not here goes by its name
+    "telea": "Smooth – for scratches, wires and text (Telea)",
+    "navier-stokes": "Smooth, follows lines (Navier–Stokes)",
+    "biharmonic": "Very smooth – small spots only, slow (biharmonic)",
+    "patchmatch": "Copies texture from around – grass, walls, sky (PatchMatch)",
+    "cifar10": "Network trained on tiny everyday pictures (cifar10)",
+    "faces": "Network trained on faces (faces)",
+    "scenes": "Network trained on landscapes and streets (scenes)",
+}
+MADE_UP = "What is filled is made up. Do not take it for evidence."
+EDITOR_HEIGHT_PX = 460
+BUSY = "() => { document.getElementById('fill').classList.add('busy') }"
 READY = "() => { document.getElementById('fill').classList.remove('busy') }"
+# Gradio uploads an editor anew at every step of an event that takes it as input, and all of its pictures. So an event
+# first copies the strokes alone, in the browser, to a hidden editor.
+STROKES = "value => ({background: null, layers: value?.layers ?? [], composite: null})"
 SHOW_RESULT = """() => {
   document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'})
   return {__type__: 'update', interactive: true}  // the download button
 }"""
+HEAD = """<script>
+document.addEventListener('paste', event => {
+  const picture = [...event.clipboardData.files].find(file => file.type.startsWith('image/'))
+  if (!picture) return
+  document.querySelector('#photo button[aria-label="Clear"]')?.click()
+  setTimeout(() => {  // once the field is empty again
+    const input = document.querySelector('#photo input[type=file]'), files = new DataTransfer()
+    files.items.add(picture)
+    input.files = files.files
+    input.dispatchEvent(new Event('change', {bubbles: true}))
+  }, 100)
+})
+</script>"""
+PROGRAMS = """\
+Two endpoints answer, `/fill` and `/compare`. White in the mask is filled. With `pip install gradio_client`:
+
+```python
+from gradio_client import Client, handle_file
+
+client = Client("http://127.0.0.1:7860")  # this page's address
+shown, filled, said = client.predict(
+    photo=handle_file("photo.jpg"), mask=handle_file("mask.png"), method="telea", api_name="/fill"
+)
+pictures, said = client.predict(photo=handle_file("photo.jpg"), mask=handle_file("mask.png"), api_name="/compare")
+```
+
+`filled` is the file, in the photo's format; `file_format="png"` gives a PNG, `grow_px=4` grows the hole, and
+`model="owner/model"` takes a model from the Hugging Face Hub. Methods: {methods}. Errors are sentences."""
 
 THEME = gr.themes.Default(
     primary_hue="teal",
@@ -54,137 +110,273 @@ THEME = gr.themes.Default(
     body_text_color_subdued="*neutral_500",
     slider_color="*primary_600",
 )
-CSS = """
-.gradio-container { width: 100%; max-width: 1280px !important; margin-inline: auto; }
-#intro h1 { font-size: 1.9rem; letter-spacing: -0.02em; margin-bottom: 0.1em; }
-#intro p { font-size: 1.1rem; color: var(--body-text-color-subdued); }
-#editor .toolbar-wrap { left: 0; }  /* beside the photo, not over it */
-#editor button[aria-label="Color"] { display: none; }  /* there is only one */
-#result [data-testid="status-tracker"]:has(.error) { display: none; }  /* the toast says it; the last result stays */
-#examples > .gallery { display: grid; grid-template-columns: repeat(4, 1fr); }
-#examples .gallery-item, #examples .gallery-item * { width: 100%; height: 100%; max-width: none; max-height: none; }
-#examples .gallery-item img { aspect-ratio: 3 / 2; object-fit: cover; }
-#promise p { font-size: 0.9rem; color: var(--body-text-color-subdued); text-align: center; }
-#fill.busy { opacity: 0.7; cursor: progress; }
-#fill.busy::after { content: "…"; }
-footer .divider { display: none; }
-@media (pointer: coarse) {  /* fingers */
-  #editor .toolbar-wrap button { width: 100%; height: 40px; }
-  #editor .toolbar-wrap button > div { width: 22px; height: 22px; }
-}
-"""
 
 
-def hole_of(editor_value: dict[str, Any] | None) -> tuple[np.ndarray, np.ndarray]:
-    """The photo (H, W, 3), or (H, W, 4) where any of it is transparent, uint8, and its hole (H, W) bool.
-
-    `editor_value` holds (H, W, 4) uint8 arrays: the `background`, and `layers` with what was brushed.
-    A layer that is opaque everywhere is a mask picture, as callers of the endpoint send it: white =
-    hole. Raises `ValueError` where there is no photo, or a layer has another size.
-    """
-    value = editor_value or {}
-    photo = value.get("background")
-    if photo is None:
-        raise ValueError(NO_PHOTO)
-    height, width = photo.shape[:2]
-    hole = np.zeros((height, width), dtype=bool)
-    for layer in value.get("layers") or []:
-        if layer.shape[:2] != (height, width):
-            raise ValueError(
-                f"The mask is {layer.shape[1]}×{layer.shape[0]} but the photo is {width}×{height};"
-                " resize the mask with nearest neighbour."
-            )
-        alpha = layer[..., 3]
-        hole |= layer[..., :3] @ LUMA > 127.5 if alpha.min() == 255 else alpha > 0
-    return (photo if photo[..., 3].min() < 255 else photo[..., :3]), hole
+FETCH_ANYTHING = gr.blocks.Block.async_move_resource_to_block_cache
 
 
-def build(inpainter: Inpainter, model: str) -> gr.Blocks:
-    """The page around `inpainter`, whose name it shows as `model`."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
+async def take_uploads_alone(component: gr.blocks.Block, path: str | Path | None) -> str | None:
+    """The cached copy of an upload, where Gradio's own would fetch any address that a caller names."""
+    if re.match(r"https?:", str(path)):
+        raise gr.Error(OUTSIDE, print_exception=False)
+    cached: str | None = await FETCH_ANYTHING(component, path)
+    return cached
 
-        def fill(editor_value: dict[str, Any]) -> tuple[tuple[str, str], str]:
-            """Fill what is brushed over: the photo before and after, and the result as a PNG file.
 
-            As `background` give the photo, as the only one of `layers` the mask: a picture of the same size,
-            white = fill, black = keep.
-            """
-            try:
-                photo, hole = hole_of(editor_value)
-                if not hole.any():
-                    raise ValueError(NO_HOLE)
-            except ValueError as error:
-                gr.Warning(str(error))  # what the page shows; the error below is for callers of the endpoint
-                raise gr.Error(str(error), visible=False, print_exception=False) from error
-            try:
-                result = inpainter(photo, hole)
-            except ValueError as error:
-                raise gr.Error(str(error), print_exception=False) from error
-            folder = Path(tempfile.mkdtemp(dir=page.GRADIO_CACHE))  # delete_cache empties it
-            before, after = str(folder / "original.png"), str(folder / "filled.png")
-            Image.fromarray(photo).save(before, compress_level=1)
-            Image.fromarray(result).save(after)
-            return (before, after), after
+class Guard:
+    """Refuses what Gradio's file routes would fetch from other hosts, and forbids browsers to guess what a file is."""
 
-        gr.Markdown(f"# {TITLE}\n{WHAT_TO_DO}", elem_id="intro")
-        with gr.Row():
-            with gr.Column(min_width=340):  # an editor placed directly in a row takes the row's width
-                editor = gr.ImageEditor(
-                    label="Photo",
-                    type="numpy",
-                    image_mode="RGBA",
-                    format="png",
-                    sources=("upload", "clipboard"),
-                    transforms=(),
-                    layers=False,
-                    brush=gr.Brush(
-                        default_size=20, colors=[BRUSH_COLOR], default_color=BRUSH_COLOR, color_mode="fixed"
-                    ),
-                    eraser=gr.Eraser(default_size=20),
-                    buttons=[],
-                    height=EDITOR_HEIGHT_PX,
-                    placeholder=PLACEHOLDER,
-                    elem_id="editor",
-                )
-                button = gr.Button("Fill", variant="primary", elem_id="fill")
-                examples = gr.Dataset(
-                    components=[editor],
-                    samples=[[str(path)] for path in EXAMPLES],
-                    label="Or try one of these",
-                    type="index",
-                    elem_id="examples",
-                )
-            with gr.Column(min_width=340):
-                slider = gr.ImageSlider(
-                    label="Before and after",
-                    slider_position=10,  # in percent: what is seen first is the result
-                    format="png",
-                    buttons=["fullscreen"],
-                    height=EDITOR_HEIGHT_PX,
-                    max_height=EDITOR_HEIGHT_PX,
-                    elem_id="result",
-                )
-                download = gr.DownloadButton("Download as PNG", interactive=False, elem_id="download")
-        gr.Markdown(PROMISE.format(model=Path(model).name if Path(model).is_dir() else model), elem_id="promise")
+    def __init__(self, app: Any) -> None:
+        self.app = app
 
-        # Gradio uploads an editor anew at every step of an event that shows progress on it or takes it as input. So
-        # examples show theirs on themselves, and Fill first copies the editor, in the browser alone, to `sent`.
-        sent = gr.ImageEditor(label="Photo and mask", type="numpy", image_mode="RGBA", visible=False)
-        examples.click(
-            lambda number: str(EXAMPLES[number]),
-            examples,
-            editor,
-            show_progress_on=examples,
-            queue=False,
-            api_visibility="private",
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def guarded(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), (b"x-content-type-options", b"nosniff")]
+            await send(message)
+
+        if scope["type"] == "http" and re.search(r"/(file|stream|proxy)=/*\w+:/", scope["path"]):
+            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+            await send({"type": "http.response.body", "body": OUTSIDE.encode()})
+        else:
+            await self.app(scope, receive, guarded if scope["type"] == "http" else send)
+
+
+class Filler(NamedTuple):
+    """What the page's events do with files, each photo in a process of its own that is stopped if it takes too long."""
+
+    workers: LifoQueue[Worker]
+    max_pixels: int
+    folder: Callable[[], str]  # a new one, that is deleted after a while
+
+    def fill(self, photo: str | None, mask: str | None, strokes: Any, method: str, **options: Any) -> editing.Filled:
+        """The photo, filled. Refuses with a sentence."""
+        if photo is None:
+            refuse(NO_PHOTO)
+        layers = [Image.fromarray(layer) for layer in (strokes or {}).get("layers") or [] if layer is not None]
+        result: editing.Filled = self.work(
+            editing.fill, photo, mask, layers, self.folder(), method, self.max_pixels, **options
         )
-        button.click(None, js=BUSY)
-        copied = button.click(None, editor, sent, js="value => value")
-        filled = copied.success(fill, sent, [slider, download], api_name="fill")
-        for ended in (copied.failure, filled.failure, filled.success):
-            ended(None, js=READY)
-        filled.success(None, None, download, js=SHOW_RESULT)
-    return page.queue(max_size=QUEUE, default_concurrency_limit=1)
+        return result
+
+    def work(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """What the function returns in another process. Refuses with the sentence that it raised."""
+        worker = self.workers.get()
+        try:
+            return worker(function, *arguments, **options)
+        except ValueError as error:
+            refuse(str(error))
+        finally:
+            self.workers.put(worker)
+
+
+def refuse(sentence: str) -> NoReturn:
+    """Say it on the page, and to callers of the endpoint."""
+    gr.Warning(sentence)
+    raise gr.Error(sentence, visible=False, print_exception=False)
+
+
+def told(filled: editing.Filled, method: str) -> str:
+    """What the page says of a result."""
+    notes = "".join(f"\n- {note}" for note in filled.notes)
+    return f"{filled.pixels:,} pixels filled in {filled.seconds:.1f} s by {method}. {MADE_UP}{notes}"
+
+
+def choices(model: str) -> list[tuple[str, str]]:
+    """What a visitor reads, and the method that it means; the page's own model first if it is not shipped."""
+    own = [] if model in METHODS else [(f"This page's own network ({Path(model).name})", OWN)]
+    return own + [(WORDS.get(name, name), name) for name in METHODS]
+
+
+def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
+    """The page, which fills with `model` unless a visitor chooses another method; for `limits` see LIMITS."""
+    gr.blocks.Block.async_move_resource_to_block_cache = take_uploads_alone  # of every component, for good
+    limit = {name: default for name, (default, _) in LIMITS.items()} | limits
+    workers: LifoQueue[Worker] = LifoQueue()
+    for _ in range(limit["concurrency"]):
+        workers.put(Worker(limit["time_limit"]))
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(min(60, limit["keep"]), limit["keep"])) as page:
+        filler = Filler(workers, limit["max_megapixels"] * 10**6, lambda: tempfile.mkdtemp(dir=page.GRADIO_CACHE))
+        gr.Markdown(f"# {TITLE}\n{WHAT_TO_DO}", elem_id="intro")
+        with gr.Tabs():
+            with gr.Tab("Fill"):
+                parts = _fill_tab(model)
+            with gr.Tab("Compare"):
+                gr.Markdown("The same hole, filled by every method, with the time that each took.")
+                compare_button = gr.Button("Compare all methods", variant="primary", elem_id="compare")
+                gallery = gr.Gallery(label="Filled", columns=2, object_fit="contain", height="auto", elem_id="gallery")
+                compared = gr.Markdown(elem_id="compared")
+            with gr.Tab("What the networks know"):
+                _cards()
+            with gr.Tab("For programs"):
+                gr.Markdown(PROGRAMS.format(methods=", ".join(f"`{name}`" for name in METHODS)), elem_id="programs")
+        _events(filler, model, **parts, compare_button=compare_button, gallery=gallery, compared=compared)
+    page.queue(max_size=limit["queue"], default_concurrency_limit=limit["concurrency"], api_open=False)
+    return page
+
+
+def _fill_tab(model: str) -> dict[str, Any]:
+    """The components of the first tab by name."""
+    with gr.Row():
+        with gr.Column(min_width=320):  # an editor placed directly in a row takes the row's width
+            photo = gr.File(
+                label="Photo – choose, drop or paste one",
+                file_types=["image", ".heic", ".avif", ".tif"],
+                height=110,
+                elem_id="photo",
+            )
+            examples = gr.Dataset(
+                components=[gr.Image(visible=False)],
+                samples=[[str(path)] for path in EXAMPLES],
+                label="Or try one of these",
+                type="index",
+                elem_id="examples",
+            )
+            editor = gr.ImageEditor(
+                label="Brush over what should go",
+                sources=(),
+                transforms=(),
+                layers=False,
+                brush=gr.Brush(default_size=20, colors=[BRUSH_COLOR], default_color=BRUSH_COLOR, color_mode="fixed"),
+                eraser=gr.Eraser(default_size=20),
+                buttons=[],
+                height=EDITOR_HEIGHT_PX,
+                elem_id="editor",
+            )
+            with gr.Accordion("More choices", open=False, elem_id="more"):
+                mask = gr.File(label="A mask instead of brushing: white is filled", height=100, elem_id="mask")
+                grow = gr.Slider(0, GROW_PX, 0, step=1, label="Grow the brushed area by (pixels of the photo)")
+                hub_id = gr.Textbox(label="Fill with a model of the Hugging Face Hub", placeholder="owner/model")
+                file_format = gr.Radio(
+                    [("Like the photo", "photo"), ("PNG – what was not brushed over stays exact", "png")],
+                    value="photo",
+                    label="Save as",
+                )
+            method = gr.Dropdown(
+                choices(model),
+                value=choices(model)[0][1] if model not in METHODS else model,
+                label="How to fill",
+                elem_id="method",
+            )
+            button = gr.Button("Fill", variant="primary", elem_id="fill")
+        with gr.Column(min_width=320):
+            slider = gr.ImageSlider(
+                label="Before and after",
+                slider_position=10,  # in percent: what is seen first is the result
+                format="png",
+                buttons=["fullscreen"],
+                height=EDITOR_HEIGHT_PX,
+                max_height=EDITOR_HEIGHT_PX,
+                elem_id="result",
+            )
+            said = gr.Markdown(elem_id="said")
+            download = gr.DownloadButton("Download", interactive=False, elem_id="download")
+            with gr.Row():
+                go_on = gr.Button("Continue from the result", elem_id="continue")
+                back = gr.Button("Undo", elem_id="undo")
+    sent = gr.ImageEditor(label="Strokes", type="numpy", image_mode="RGBA", visible=False)
+    return {name: part for name, part in locals().items() if name != "model"}
+
+
+def _cards() -> None:
+    """What the shipped networks were trained on, with their figures."""
+    for name in shipped():
+        folder = Path(locate(name))
+        card = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)[2]
+        with gr.Accordion(WORDS.get(name, name), open=False):
+            if (folder / "sheet.png").is_file():
+                gr.Image(folder / "sheet.png", label="Original, masked, completed", interactive=False, buttons=[])
+            gr.Markdown(re.sub(r"!\[[^\]]*\]\([^)]*\)\n*(\*.*\*\n)?", "", card))
+
+
+def _events(filler: Filler, own_model: str, **part: Any) -> None:
+    """Who listens to what. Public are `/fill` and `/compare`; the rest is the page's own, under the same limits."""
+
+    def fill(
+        photo: str,
+        mask: str | None = None,
+        strokes: Any = None,
+        method: str = DEFAULT_METHOD,
+        model: str | None = None,
+        grow_px: int = 0,
+        file_format: str = "photo",
+        progress: Any = gr.Progress(),  # noqa: B008  how Gradio asks for it
+    ) -> tuple[tuple[str, str], str, str]:
+        """Fill what is white in the mask: before and after, the filled file, and what to know about it.
+
+        `photo` and `mask` are files; `strokes` may stand for the mask, as the page's editor hands them over. `method`
+        fills, or if it is given `model`, "owner/model" on the Hugging Face Hub. `file_format` is "photo" or "png".
+        """
+        chosen, name = own_model if method == OWN else method, method
+        if model and model.strip():
+            name = model.strip()
+            progress(0, desc=f"Loading {name}")
+            try:
+                chosen = str(hub.visitors_model(name, MODEL_BYTES))
+            except ValueError as error:
+                refuse(str(error))
+        progress(0.2, desc="Filling")
+        filled = filler.fill(photo, mask, strokes, chosen, grow_px=int(grow_px), as_png=file_format == "png")
+        return (filled.before, filled.after), filled.path, told(filled, name)
+
+    def compare(
+        photo: str,
+        mask: str | None = None,
+        strokes: Any = None,
+        grow_px: int = 0,
+        progress: Any = gr.Progress(),  # noqa: B008
+    ) -> tuple[list[tuple[str, str]], str]:
+        """Fill what is white in the mask by every method: the pictures with names and times, and what went wrong."""
+        pictures, wrong = [], []
+        for number, (words, name) in enumerate(choices(own_model)):
+            progress(number / len(choices(own_model)), desc=words)
+            try:
+                chosen = own_model if name == OWN else name
+                filled = filler.fill(photo, mask, strokes, chosen, grow_px=int(grow_px))
+                pictures.append((filled.after, f"{words}: {filled.seconds:.2f} s"))
+            except gr.Error as error:
+                wrong.append(f"- {words}: {error.message}")
+        if not pictures:
+            raise gr.Error(wrong[0].split(": ", 1)[1], visible=False, print_exception=False)
+        return pictures, "\n".join(wrong) or MADE_UP
+
+    def open_photo(photo: str | None) -> tuple[Any, None, str, Any]:
+        """A copy to brush on; what was shown of another photo goes."""
+        copy = filler.work(editing.editing_copy, photo, filler.max_pixels) if photo else None
+        return copy, None, "", gr.update(interactive=False)
+
+    def open_example(number: int) -> str:
+        return shutil.copy(EXAMPLES[number], filler.folder())
+
+    def go_on(result: str | None, photo: str | None, before: list[str]) -> tuple[str, list[str]]:
+        if not result or not photo:
+            refuse(NO_RESULT)
+        return result, [*before, photo]
+
+    def go_back(before: list[str]) -> tuple[str, list[str]]:
+        if not before:
+            refuse(NO_BEFORE)
+        return before[-1], before[:-1]
+
+    photo, download, said, sent = (part[name] for name in ("photo", "download", "said", "sent"))
+    before = gr.State([])
+    own = {"api_visibility": "private"}
+    photo.change(open_photo, photo, [part["editor"], part["slider"], said, download], show_progress_on=said, **own)
+    photo.clear(list, None, before, **own)
+    part["examples"].click(open_example, part["examples"], photo, show_progress_on=part["examples"], **own)
+    part["go_on"].click(go_on, [download, photo, before], [photo, before], show_progress="hidden", **own)
+    part["back"].click(go_back, before, [photo, before], show_progress="hidden", **own)
+
+    part["button"].click(None, js=BUSY)
+    copied = part["button"].click(None, part["editor"], sent, js=STROKES)
+    wanted = [photo, part["mask"], sent, part["method"], part["hub_id"], part["grow"], part["file_format"]]
+    filled = copied.success(fill, wanted, [part["slider"], download, said], api_name="fill")
+    for ended in (copied.failure, filled.failure, filled.success):
+        ended(None, js=READY)
+    filled.success(None, None, download, js=SHOW_RESULT)
+    copied = part["compare_button"].click(None, part["editor"], sent, js=STROKES)
+    wanted = [photo, part["mask"], sent, part["grow"]]
+    copied.success(compare, wanted, [part["gallery"], part["compared"]], api_name="compare")
 
 
 def parse_args() -> argparse.Namespace:
@@ -192,25 +384,35 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Open the page that fills holes in photos.")
     parser.add_argument(
         "--model",
-        default=os.environ.get("INPAINT_MODEL") or "cifar10",
-        help="a shipped name, a local folder, or owner/model on the Hub (default: $INPAINT_MODEL, or cifar10)",
+        default=os.environ.get("INPAINT_MODEL") or DEFAULT_METHOD,
+        help="a shipped name or another method, a local folder, or owner/model on the Hub, which fills unless a visitor"
+        f" chooses another (default: $INPAINT_MODEL, or {DEFAULT_METHOD})",
     )
     parser.add_argument("--host", help="address to listen on (default: $GRADIO_SERVER_NAME, or 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default: $GRADIO_SERVER_PORT, or 7860)")
+    parser.add_argument("--mcp", action="store_true", help="answer as an MCP server too (pip install 'gradio[mcp]')")
+    for name, (default, what) in LIMITS.items():
+        variable = f"INPAINT_{name.upper()}"
+        value = int(os.environ.get(variable) or default)
+        parser.add_argument(f"--{name}", type=int, default=value, help=f"{what} (default: ${variable}, or {default})")
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     try:
-        inpainter = Inpainter.from_pretrained(args.model)
+        named(args.model)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"cannot load the model {args.model!r}: {error}")
-    build(inpainter, args.model).launch(
+    build(args.model, **{name: getattr(args, name) for name in LIMITS}).launch(
         server_name=args.host,
         server_port=args.port,
+        max_file_size=f"{args.max_upload_mb}mb",
+        app_kwargs={"middleware": [(Guard, (), {})]},
+        mcp_server=args.mcp,
         theme=THEME,
-        css=CSS,
+        css_paths=Path(__file__).parent / "app.css",
+        head=HEAD,
         footer_links=["api"],
         run_history=False,  # nobody's photos are kept
         enable_monitoring=False,

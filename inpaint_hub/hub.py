@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError
 
 from .pretrained import locate
 
 # Of the pictures those that the card shows. The samples are of the data set, which may be nobody else's business.
 PUBLISHED = ["config.json", "model.safetensors", "README.md", "discriminator/*"]
+
+WEIGHTS = ["config.json", "model.safetensors"]
 
 
 def prepare(repo_id: str, *, token: str | None = None, private: bool = False) -> None:
@@ -39,6 +42,36 @@ def publish(folder: str | Path, repo_id: str, *, token: str | None = None, priva
     api = HfApi(token=token)
     repo = api.create_repo(repo_id, private=private, exist_ok=True)
     return str(api.upload_folder(repo_id=repo.repo_id, folder_path=folder, allow_patterns=[*PUBLISHED, *pictures]))
+
+
+def visitors_model(repo_id: str, max_bytes: int) -> Path:
+    """The folder of a model of this library that a stranger has named as "owner/model" on the Hub, in the cache.
+
+    Only its config and its safetensors are fetched, with nobody's token, and loaded once, strictly: nothing that could
+    run code. Raises
+    `ValueError` with a sentence where that is no such model, or it has more than `max_bytes`.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", repo_id):
+        raise ValueError(f"{repo_id[:200]!r} is no model's name on the Hub; it is written owner/model")
+    from .networks import Generator
+
+    try:
+        about = HfApi(token=False).model_info(repo_id, files_metadata=True)
+        found = {file.rfilename: file.size or 0 for file in about.siblings or []}
+        missing = [name for name in WEIGHTS if name not in found]
+        if missing:
+            raise ValueError(f"{repo_id} has no {' and no '.join(missing)}, so it is no model of this library")
+        size = sum(found[name] for name in WEIGHTS)
+        if size > max_bytes:
+            raise ValueError(f"{repo_id} has {size / 1e6:.0f} MB, and {max_bytes / 1e6:.0f} are the most here")
+        folder = Path(snapshot_download(repo_id, allow_patterns=WEIGHTS, token=False))
+    except (OSError, HfHubHTTPError) as error:
+        raise ValueError(f"{repo_id} cannot be had from the Hub: no such public model, or no connection") from error
+    try:
+        Generator.from_pretrained(folder)
+    except Exception as error:  # whatever a stranger's config may lead to
+        raise ValueError(f"{repo_id} is no generator of this library: its weights or its config do not fit") from error
+    return folder
 
 
 def folder_of(name: str) -> Path:

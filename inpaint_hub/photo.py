@@ -70,20 +70,34 @@ class Photo:
     notes: tuple[str, ...]  # what a user should know about how it was read
 
 
-def read(path: str | Path) -> Photo:
-    """The photo in a file; refused are animations, files of several pages, and what Pillow cannot open."""
-    return decoded(Path(path).read_bytes(), Path(path).name)
+class _TooLargeError(Exception):
+    """More pixels than were allowed."""
 
 
-def decoded(data: bytes, name: str) -> Photo:
+def read(path: str | Path, max_pixels: int | None = None) -> Photo:
+    """The photo in a file; refused are animations, files of several pages, and what Pillow cannot open.
+
+    With `max_pixels` also larger photos, before they are decoded.
+    """
+    return decoded(Path(path).read_bytes(), Path(path).name, max_pixels)
+
+
+def decoded(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     """The photo in a file's bytes; `name` is for the errors."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Pillow refuses twice its limit
             image = Image.open(BytesIO(data))
+            if max_pixels and image.width * image.height > max_pixels:
+                raise _TooLargeError
             image.load()
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         pictures = getattr(image, "n_frames", 1)
+    except _TooLargeError as error:
+        megapixels, most = image.width * image.height / 10**6, (max_pixels or 0) / 10**6
+        raise ValueError(
+            f"{name} has {megapixels:.2f} megapixels, {most:g} are allowed; scale it down first"
+        ) from error
     except Image.DecompressionBombError as error:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
         raise ValueError(f"{name} has more than {limit} megapixels; scale it down first") from error

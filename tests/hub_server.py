@@ -260,7 +260,7 @@ class _Request(BaseHTTPRequestHandler):
     def info(self, repo_id: str, revision: str = "main") -> Answer:
         repo = self._repo(repo_id)
         oid = self._commit(repo, revision)
-        siblings = [{"rfilename": path} for path in repo.commits[oid]]
+        siblings = [{"rfilename": path, "size": len(file.content)} for path, file in repo.commits[oid].items()]
         return Answer({"id": repo_id, "sha": oid, "private": repo.private, "siblings": siblings})
 
     def auth_check(self, repo_id: str, write: str) -> Answer:

@@ -1,9 +1,10 @@
-"""The page: what the editor hands over, and the page itself as a real process, in a real browser."""
+"""The page as a real process: its endpoints, its limits, and the page itself in a real browser."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,16 +20,19 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from conftest import ROOT
-from PIL import Image, ImageColor
+from PIL import Image
 
 from inpaint_hub import Inpainter
+from inpaint_hub.editing import hole_at
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytest.importorskip("gradio", reason="the page needs gradio")
+import httpx
+
 import app
-from app import EXAMPLES, hole_of
+from app import EXAMPLES
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
 FLAGS = [
@@ -63,68 +67,10 @@ def photo_of(height: int, width: int, channels: int = 4) -> np.ndarray:
     return photo
 
 
-def layer_of(hole: np.ndarray, color: str = app.BRUSH_COLOR) -> np.ndarray:
-    """What the editor hands over when `hole` (H, W) is brushed over: (H, W, 4) uint8."""
-    return hole[..., None] * np.array([*ImageColor.getrgb(color), 255], dtype=np.uint8)
-
-
 def some_hole(height: int, width: int) -> np.ndarray:
     hole = np.zeros((height, width), dtype=bool)
     hole[height // 4 : height // 2, width // 3 : width // 2] = True
     return hole
-
-
-def test_what_is_brushed_over_is_the_hole() -> None:
-    photo, hole = photo_of(12, 18), some_hole(12, 18)
-    image, found = hole_of({"background": photo, "layers": [layer_of(hole)], "composite": None})
-    assert found.dtype == bool
-    assert np.array_equal(found, hole)
-    assert np.array_equal(image, photo[..., :3])
-
-
-def test_several_layers_add_up() -> None:
-    first, second = some_hole(12, 18), some_hole(12, 18)[::-1]
-    value = {"background": photo_of(12, 18), "layers": [layer_of(first), layer_of(second)]}
-    assert np.array_equal(hole_of(value)[1], first | second)
-
-
-@pytest.mark.parametrize("layers", [[], None, [np.zeros((12, 18, 4), dtype=np.uint8)]])
-def test_nothing_brushed_over_is_an_empty_hole(layers: list[np.ndarray] | None) -> None:
-    _, hole = hole_of({"background": photo_of(12, 18), "layers": layers, "composite": None})
-    assert hole.shape == (12, 18)
-    assert not hole.any()
-
-
-def test_brushing_everything_over_is_a_hole_everywhere() -> None:
-    everything = layer_of(np.ones((12, 18), dtype=bool))
-    assert hole_of({"background": photo_of(12, 18), "layers": [everything]})[1].all()
-
-
-@pytest.mark.parametrize(("black", "white"), [(0, 255), (127, 128), (3, 250)])
-def test_an_opaque_mask_is_read_as_black_and_white(black: int, white: int) -> None:
-    hole = some_hole(12, 18)
-    grey = np.where(hole, white, black).astype(np.uint8)
-    mask = np.stack([grey, grey, grey, np.full_like(grey, 255)], axis=2)
-    assert np.array_equal(hole_of({"background": photo_of(12, 18), "layers": [mask]})[1], hole)
-
-
-def test_a_mask_of_another_size_is_refused_with_both_sizes() -> None:
-    value = {"background": photo_of(12, 18), "layers": [layer_of(some_hole(12, 20))]}
-    with pytest.raises(ValueError, match="mask is 20×12 but the photo is 18×12; resize"):
-        hole_of(value)
-
-
-@pytest.mark.parametrize("value", [None, {}, {"background": None, "layers": [], "composite": None}])
-def test_no_photo_is_refused_with_a_sentence(value: dict[str, Any] | None) -> None:
-    with pytest.raises(ValueError, match="no photo yet"):
-        hole_of(value)
-
-
-def test_a_photo_keeps_its_transparency_if_it_has_any() -> None:
-    photo = photo_of(12, 18)
-    photo[3, 5, 3] = 254
-    image, _ = hole_of({"background": photo, "layers": []})
-    assert np.array_equal(image, photo)
 
 
 def test_a_model_that_is_none_ends_the_start_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,26 +149,147 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"app.py does not answer at {url}:\n{log.read_text()}")
 
 
-def test_the_endpoint_fills_what_is_white_in_the_mask_and_asks_no_host(server: Server, tmp_path: Path) -> None:
+@pytest.fixture
+def client(server: Server, tmp_path: Path) -> Iterator[Any]:
     gradio_client = pytest.importorskip("gradio_client")
+    made = gradio_client.Client(server.url, verbose=False, analytics_enabled=False, download_files=tmp_path / "down")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Any]:
+    """A photo and its mask, as the client takes them."""
+    from gradio_client import handle_file
+
+    Image.fromarray(photo_of(40, 60, channels=3)).save(tmp_path / "photo.png")
+    Image.fromarray(some_hole(40, 60)).save(tmp_path / "mask.png")
+    return {name: handle_file(tmp_path / f"{name}.png") for name in ("photo", "mask")}
+
+
+def opened(path: str) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.array(picture)
+
+
+def test_the_endpoint_fills_what_is_white_in_the_mask_and_asks_no_host(
+    server: Server, client: Any, files: dict[str, Any]
+) -> None:
     photo, hole = photo_of(40, 60, channels=3), some_hole(40, 60)
-    Image.fromarray(photo).save(tmp_path / "photo.png")
-    Image.fromarray(hole).save(tmp_path / "mask.png")
-    files = {name: gradio_client.handle_file(tmp_path / f"{name}.png") for name in ("photo", "mask")}
-    client = gradio_client.Client(server.url, verbose=False, analytics_enabled=False, download_files=tmp_path)
-    try:
-        _, path = client.predict(
-            {"background": files["photo"], "layers": [files["mask"]], "composite": None}, api_name="/fill"
-        )
-        with Image.open(path) as picture:
-            result = np.array(picture)
-        with pytest.raises(ValueError, match="Nothing is brushed over yet"):
-            client.predict({"background": files["photo"], "layers": [], "composite": None}, api_name="/fill")
-    finally:
-        client.close()
-    assert np.array_equal(result[~hole], photo[~hole])
-    assert (result[hole] != photo[hole]).any()
+    (before, after), filled, said = client.predict(**files, api_name="/fill")
+    assert Path(filled).name == "photo.png"
+    assert np.array_equal(opened(before), photo)
+    assert np.array_equal(opened(after), opened(filled))
+    assert np.array_equal(opened(filled)[~hole], photo[~hole])
+    assert (opened(filled)[hole] != photo[hole]).any()
+    assert f"{hole.sum()} pixels filled" in said
     assert "127.0.0.1" in server.hosts() <= LOOPBACK
+
+
+def test_a_mask_may_come_as_the_editors_strokes(client: Any, files: dict[str, Any]) -> None:
+    strokes = {"background": None, "layers": [files["mask"]], "composite": None}
+    _, filled, _ = client.predict(photo=files["photo"], strokes=strokes, method="telea", api_name="/fill")
+    hole = some_hole(40, 60)
+    assert np.array_equal(opened(filled)[~hole], photo_of(40, 60, channels=3)[~hole])
+
+
+def test_comparing_gives_a_picture_and_a_time_for_every_method(client: Any, files: dict[str, Any]) -> None:
+    pictures, said = client.predict(**files, api_name="/compare")
+    captions = [picture["caption"] for picture in pictures]
+    assert len(captions) + said.count("\n- ") + said.startswith("- ") == len(app.METHODS) + 1  # and the page's own
+    assert all(re.search(r": \d+\.\d\d s$", caption) for caption in captions)
+    assert any("own network" in caption for caption in captions)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"photo": None}, "There is no photo yet"),
+        ({"mask": None}, "Nothing is brushed over yet"),
+        ({"method": "magic"}, "magic.* is not in the list of choices"),
+        ({"model": "../../etc"}, "is no model's name on the Hub"),
+        ({"model": "tests/__pycache__/x"}, "is no model's name on the Hub"),
+    ],
+)
+def test_what_cannot_be_filled_is_refused_with_a_sentence(
+    client: Any, files: dict[str, Any], changed: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        client.predict(**(files | changed), api_name="/fill")
+
+
+def test_a_broken_photo_and_a_page_in_its_place_are_refused_with_a_sentence(
+    client: Any, files: dict[str, Any], tmp_path: Path
+) -> None:
+    from gradio_client import handle_file
+
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG nothing")
+    (tmp_path / "page.html").write_text("<script>alert(1)</script>")
+    for name, sentence in (("broken.png", r"broken\.png is"), ("page.html", "Invalid file type|no picture")):
+        with pytest.raises(ValueError, match=sentence):
+            client.predict(**(files | {"photo": handle_file(tmp_path / name)}), api_name="/fill")
+
+
+def test_the_snippet_on_the_page_works(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cv2", reason="the snippet's method needs OpenCV")
+    Image.fromarray(photo_of(40, 60, channels=3)).save(tmp_path / "photo.jpg")
+    Image.fromarray(some_hole(40, 60)).save(tmp_path / "mask.png")
+    monkeypatch.chdir(tmp_path)
+    code = re.findall(r"```python\n(.*?)```", app.PROGRAMS, flags=re.DOTALL)[0]
+    names: dict[str, Any] = {}
+    exec(code.replace("http://127.0.0.1:7860", server.url), names)
+    names["client"].close()
+    assert Path(names["filled"]).name == "photo.jpg"
+    assert len(names["pictures"]) > 1
+
+
+def test_only_the_two_endpoints_answer_by_name(server: Server) -> None:
+    assert set(httpx.get(f"{server.url}/gradio_api/info").json()["named_endpoints"]) == {"/fill", "/compare"}
+
+
+def test_no_event_answers_past_the_queue(server: Server) -> None:
+    dependencies = httpx.get(f"{server.url}/config").json()["dependencies"]
+    events = [event["id"] for event in dependencies if event["backend_fn"]]  # the others run in browsers alone
+    assert events
+    for number in events:
+        for name in ("predict", "fill", "open_example"):
+            answer = httpx.post(f"{server.url}/gradio_api/run/{name}", json={"fn_index": number, "data": []})
+            assert answer.status_code in (404, 422)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "file=/etc/passwd",
+        "file=app.py",
+        "file=../../etc/passwd",
+        "file=http://127.0.0.1:9/x.png",
+        "file=https%3A//127.0.0.1:9/x.png",
+        "proxy=https://127.0.0.1:9/x.png",
+    ],
+)
+def test_no_route_reads_other_files_or_fetches_from_elsewhere(server: Server, path: str) -> None:
+    assert httpx.get(f"{server.url}/gradio_api/{path}").status_code in (403, 404)
+
+
+@pytest.mark.parametrize("path", ["http://127.0.0.1:9/x.png", "/etc/passwd", str(ROOT / "examples/cat.jpg")])
+def test_a_photo_that_is_an_address_or_a_file_of_the_server_is_refused(server: Server, path: str) -> None:
+    call = f"{server.url}/gradio_api/call/fill"
+    photo = {"path": path, "url": path, "meta": {"_type": "gradio.FileData"}}
+    event = httpx.post(call, json={"data": [photo, None, None, "telea", "", 0, "photo"]}).json()["event_id"]
+    answer = httpx.get(f"{call}/{event}", timeout=PATIENCE_S).text
+    assert "event: error" in answer
+    if path.startswith("http"):
+        assert app.OUTSIDE in answer
+
+
+def test_an_uploaded_page_or_drawing_is_never_shown_inline(server: Server, client: Any, tmp_path: Path) -> None:
+    for name in ("page.html", "drawing.svg"):
+        sent = httpx.post(f"{server.url}/gradio_api/upload", files={"files": (name, b"<script>alert(1)</script>")})
+        (path,) = sent.json()
+        answer = httpx.get(f"{server.url}/gradio_api/file={path}")
+        assert answer.headers["content-disposition"].startswith("attachment")
+        assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.fixture(scope="module")
@@ -246,19 +313,20 @@ def tab(server: Server, chromium: Browser, request: pytest.FixtureRequest) -> It
     page = context.new_page()
     page.goto(server.url)
     page.wait_for_selector("#editor canvas")
-    page.wait_for_timeout(2000)  # the canvas is there before the editor listens
     yield page
     context.close()
     assert hosts - {None} <= LOOPBACK, "a request left the machine"  # data: and blob: have no host
 
 
 def upload(page: Page, path: Path) -> None:
-    page.locator("#editor input[type=file]").set_input_files(path)
+    page.locator("#photo input[type=file]").set_input_files(path)
     wait_for_photo(page)
 
 
 def wait_for_photo(page: Page) -> None:
+    """Until the photo is in the editor, and its brush is out."""
     page.wait_for_selector('#editor button[aria-label="Brush Size"]')
+    page.wait_for_function("document.querySelector('#editor canvas').getBoundingClientRect().width > 150")
     page.wait_for_timeout(1000)
 
 
@@ -274,34 +342,37 @@ def brush(page: Page) -> None:
     page.wait_for_timeout(1000)
 
 
-def fill(page: Page) -> np.ndarray:
-    """Press Fill, wait, and download: the result as an array."""
+def fill(page: Page, name: str) -> np.ndarray:
+    """Press Fill, wait, and download: the result as an array, which comes under that name."""
     page.locator("#fill").click()
     page.wait_for_selector("#download:not([disabled])")
     with page.expect_download() as download:
         page.locator("#download").click()
-    assert download.value.suggested_filename == "filled.png"
+    assert download.value.suggested_filename == name
     with Image.open(download.value.path()) as picture:
         return np.array(picture)
 
 
-def last_upload(server: Server, name: str) -> np.ndarray:
-    """What the editor handed over last as `name`, RGBA."""
-    path = max(server.uploads.rglob(name), key=lambda path: path.stat().st_mtime)
+def last_strokes(server: Server) -> Image.Image:
+    """What the editor handed over last."""
+    path = max(server.uploads.rglob("layer_0.png"), key=lambda path: path.stat().st_mtime)
     with Image.open(path) as picture:
-        return np.array(picture.convert("RGBA"))
+        return picture.convert("RGBA")
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("tab", [1, 2], indirect=True, ids=lambda scale: f"{scale}x")
 def test_filling_changes_what_is_brushed_over_and_not_one_byte_else(tab: Page, server: Server, tmp_path: Path) -> None:
-    photo = photo_of(150, 201, channels=3)
+    photo = photo_of(900, 1206, channels=3)  # larger than the copy that is brushed on
     Image.fromarray(photo).save(tmp_path / "photo.png")
     upload(tab, tmp_path / "photo.png")
+    sent: list[str] = []
+    tab.on("request", lambda request: sent.append(request.url))
     brush(tab)
-    result = fill(tab)
-    hole = last_upload(server, "layer_0.png")[..., 3] > 0
-    assert hole[75, 100]
+    assert not sent, "a stroke alone sends nothing"
+    result = fill(tab, "photo.png")
+    hole = hole_at((1206, 900), [last_strokes(server)])
+    assert hole[450, 603]
     assert hole.mean() < 0.5
     assert result.shape == photo.shape
     assert np.array_equal(result[~hole], photo[~hole])
@@ -315,7 +386,7 @@ def test_filling_changes_what_is_brushed_over_and_not_one_byte_else(tab: Page, s
 def test_pressing_fill_too_early_says_what_is_missing(tab: Page, tmp_path: Path) -> None:
     tab.locator("#fill").click()
     tab.get_by_test_id("toast-text").get_by_text("There is no photo yet").wait_for()
-    Image.fromarray(photo_of(90, 120, channels=3)).save(tmp_path / "photo.png")
+    Image.fromarray(photo_of(32, 32, channels=3)).save(tmp_path / "photo.png")
     upload(tab, tmp_path / "photo.png")
     tab.locator("#fill").click()
     tab.get_by_test_id("toast-text").get_by_text("Nothing is brushed over yet").wait_for()
@@ -324,15 +395,61 @@ def test_pressing_fill_too_early_says_what_is_missing(tab: Page, tmp_path: Path)
 
 
 @pytest.mark.browser
-def test_an_example_fills_the_editor(tab: Page, server: Server) -> None:
+def test_a_broken_photo_is_told_in_a_sentence(tab: Page, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    tab.locator("#photo input[type=file]").set_input_files(tmp_path / "broken.jpg")
+    tab.get_by_test_id("toast-text").get_by_text("broken.jpg is").wait_for()
+
+
+@pytest.mark.browser
+def test_an_example_can_be_filled_and_filled_again_and_undone(tab: Page, server: Server) -> None:
     tab.locator("#examples .gallery-item").nth(1).click()
     wait_for_photo(tab)
     brush(tab)
-    result = fill(tab)
+    name = EXAMPLES[1].name
+    first = fill(tab, name)
     with Image.open(EXAMPLES[1]) as picture:
         example = np.array(picture).astype(int)
-    photo = last_upload(server, "background.png")[..., :3]
-    assert result.shape == example.shape
-    assert abs(photo - example).mean() < 1  # the browser decodes JPEG in its own way
-    hole = last_upload(server, "layer_0.png")[..., 3] > 0
-    assert np.array_equal(result[~hole], photo[~hole])
+    hole = hole_at(first.shape[1::-1], [last_strokes(server)])
+    assert first.shape == example.shape
+    assert hole.any()
+    assert abs(first - example)[~hole].mean() < 3  # compressed again
+    tab.locator("#continue").click()
+    tab.wait_for_selector("#download[disabled]")
+    wait_for_photo(tab)
+    tab.locator("#fill").click()
+    tab.get_by_test_id("toast-text").get_by_text("Nothing is brushed over yet").wait_for()
+    tab.locator("#undo").click()
+    wait_for_photo(tab)
+    tab.locator("#undo").click()
+    tab.get_by_test_id("toast-text").get_by_text("nothing to go back to").wait_for()
+
+
+@pytest.mark.browser
+def test_a_pasted_photo_opens(tab: Page) -> None:
+    paste = """async () => {
+      const canvas = Object.assign(document.createElement('canvas'), {width: 60, height: 40})
+      const blob = await new Promise(done => canvas.toBlob(done))
+      const clipboardData = new DataTransfer()
+      clipboardData.items.add(new File([blob], 'pasted.png', {type: 'image/png'}))
+      document.dispatchEvent(new ClipboardEvent('paste', {clipboardData}))
+    }"""
+    for _ in range(2):  # the second replaces the first
+        tab.evaluate(paste)
+        wait_for_photo(tab)
+    assert tab.locator("#photo").get_by_text("pasted").count() == 1
+
+
+@pytest.mark.browser
+def test_every_tab_shows_its_content(tab: Page) -> None:
+    tab.locator("#examples .gallery-item").nth(0).click()
+    wait_for_photo(tab)
+    brush(tab)
+    tab.get_by_role("tab", name="Compare").click()
+    tab.locator("#compare").click()
+    tab.locator("#gallery img").nth(2).wait_for()
+    tab.get_by_role("tab", name="What the networks know").click()
+    tab.get_by_role("button", name="faces").click()
+    tab.get_by_text("PSNR in the hole").first.wait_for()
+    tab.get_by_role("tab", name="For programs").click()
+    tab.locator("#programs code").get_by_text("api_name").first.wait_for()

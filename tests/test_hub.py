@@ -27,7 +27,7 @@ import pytest
 import torch
 from datasets import Dataset, Features
 from datasets import Image as ImageFeature
-from hub_server import TOKEN, USER, HubServer
+from hub_server import TOKEN, USER, File, HubServer
 from huggingface_hub import HfApi, ModelCard
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from PIL import Image
@@ -428,6 +428,47 @@ def test_prepare_refuses_a_repository_that_is_there_but_not_ours(client: Client,
 
 
 # The card.
+
+
+# Models that strangers name.
+
+
+def test_a_strangers_model_is_fetched_without_its_card_and_fills(client: Client, pushed: Seen) -> None:
+    folder = client(hub.visitors_model, MODEL, 10**8)
+    assert client(pull, Generator, folder).weights == pushed.weights
+
+
+def test_a_strangers_model_may_not_be_larger_than_allowed(client: Client, pushed: Seen) -> None:
+    with pytest.raises(ValueError, match=r"has 24 MB, and 1 are the most here"):
+        client(hub.visitors_model, MODEL, 10**6)
+
+
+def test_a_strangers_model_may_not_be_a_pickle_or_another_network(
+    client: Client, server: HubServer, pushed: Seen
+) -> None:
+    config, weights = (server.files(MODEL)[name] for name in ("config.json", "model.safetensors"))
+    for name, files in (
+        ("pickle", {"config.json": config, "pytorch_model.bin": weights}),
+        ("other", {"config.json": config, "model.safetensors": save({"weight": torch.zeros(3)})}),
+        ("strange", {"config.json": b'{"fill_color": "red"}', "model.safetensors": weights}),
+    ):
+        client(hub.prepare, f"{USER}/{name}")
+        repo = server.repos[f"{USER}/{name}"]
+        repo.commit("main", {path: File(content, lfs=False) for path, content in files.items()})
+        with pytest.raises(ValueError, match=r"so it is no model of this library|is no generator of this library"):
+            client(hub.visitors_model, f"{USER}/{name}", 10**8)
+
+
+def test_a_strangers_model_may_not_be_a_private_one_of_the_pages_owner(client: Client, saved: Path) -> None:
+    client(hub.publish, saved, f"{USER}/secret", private=True)
+    with pytest.raises(ValueError, match="no such public model"):
+        client(hub.visitors_model, f"{USER}/secret", 10**8)
+
+
+@pytest.mark.parametrize("name", ["../model", "a/b/c", "/etc/passwd", "owner/..", "http://x/y", "owner/model\n", ""])
+def test_a_strangers_model_is_never_a_path(name: str) -> None:
+    with pytest.raises(ValueError, match="is no model's name on the Hub"):
+        hub.visitors_model(name, 10**8)
 
 
 def test_the_data_set_of_one_card_does_not_end_up_in_the_next() -> None:

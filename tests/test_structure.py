@@ -10,12 +10,12 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine"],
+    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker"],
     ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
     ["classical", "data", "updates", "masks", "folded", "history", "launch"],
     ["inference", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],
-    ["cli"],
+    ["cli", "editing"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 ONLY_IN = {
