@@ -13,7 +13,10 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any, NamedTuple, NoReturn
@@ -170,6 +173,15 @@ class Filler(NamedTuple):
             self.workers.put(worker)
 
 
+def new_folder(cache: str, keep_s: int) -> str:
+    """A folder for one photo's files. Those older than `keep_s` go: Gradio deletes only what it has shown."""
+    for path in Path(cache).glob("tmp*"):
+        with suppress(OSError):  # another visitor's was quicker
+            if time.time() - path.stat().st_mtime > keep_s:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return tempfile.mkdtemp(dir=cache)
+
+
 def refuse(sentence: str) -> NoReturn:
     """Say it on the page, and to callers of the endpoint."""
     gr.Warning(sentence)
@@ -196,7 +208,7 @@ def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
     for _ in range(limit["concurrency"]):
         workers.put(Worker(limit["time_limit"]))
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(min(60, limit["keep"]), limit["keep"])) as page:
-        filler = Filler(workers, limit["max_megapixels"] * 10**6, lambda: tempfile.mkdtemp(dir=page.GRADIO_CACHE))
+        filler = Filler(workers, limit["max_megapixels"] * 10**6, partial(new_folder, page.GRADIO_CACHE, limit["keep"]))
         gr.Markdown(f"# {TITLE}\n{WHAT_TO_DO}", elem_id="intro")
         with gr.Tabs():
             with gr.Tab("Fill"):

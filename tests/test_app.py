@@ -98,6 +98,18 @@ def test_every_example_is_small_and_has_a_licence() -> None:
         assert f"`{path.name}`" in licences
 
 
+def test_what_was_filled_is_gone_after_a_while_even_if_it_was_never_shown(tmp_path: Path) -> None:
+    old, young = tmp_path / "tmpold", tmp_path / "tmpyoung"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "cat.png").write_text("pixels")
+    (tmp_path / "tmpempty").touch()
+    for path in (old, tmp_path / "tmpempty"):
+        os.utime(path, (time.time() - 100,) * 2)
+    made = app.new_folder(str(tmp_path), 60)
+    assert set(tmp_path.iterdir()) == {young, Path(made)}
+
+
 class Server(NamedTuple):
     """The page as it is served: its address, where its uploads lie, and the hosts that it has asked for."""
 
@@ -441,6 +453,34 @@ def test_a_pasted_photo_opens(tab: Page) -> None:
 
 
 @pytest.mark.browser
+def test_a_finger_paints_on_a_phone_and_nothing_is_wider_than_its_screen(
+    server: Server, chromium: Browser, tmp_path: Path
+) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(1000 * PATIENCE_S)
+    page = context.new_page()
+    page.goto(server.url)
+    page.wait_for_selector("#editor canvas")
+    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
+    upload(page, tmp_path / "photo.png")
+    page.locator("#editor").scroll_into_view_if_needed()
+    box = page.locator("#editor canvas").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    finger = context.new_cdp_session(page)
+    for kind, left in [("touchStart", -60), *(("touchMove", left) for left in range(-50, 61, 10))]:
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + left, "y": y}]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    result = fill(page, "photo.png")
+    hole = hole_at((800, 600), [last_strokes(server)])
+    assert hole[300, 400]
+    assert np.array_equal(result[~hole], photo_of(600, 800, channels=3)[~hole])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 def test_every_tab_shows_its_content(tab: Page) -> None:
     tab.locator("#examples .gallery-item").nth(0).click()
     wait_for_photo(tab)
