@@ -216,9 +216,9 @@ def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
             with gr.Tab("Compare"):
                 gr.Markdown("The same hole, filled by every method, with the time that each took.")
                 compare_button = gr.Button("Compare all methods", variant="primary", elem_id="compare")
-                gallery = gr.Gallery(label="Filled", columns=2, object_fit="contain", height="auto", elem_id="gallery")
+                gallery = gr.Gallery(label="Filled", columns=2, object_fit="contain", elem_id="gallery")
                 compared = gr.Markdown(elem_id="compared")
-            with gr.Tab("What the networks know"):
+            with gr.Tab("What the networks know", elem_id="known"):
                 _cards()
             with gr.Tab("For programs"):
                 gr.Markdown(PROGRAMS.format(methods=", ".join(f"`{name}`" for name in METHODS)), elem_id="programs")
@@ -253,6 +253,7 @@ def _fill_tab(model: str) -> dict[str, Any]:
                 eraser=gr.Eraser(default_size=20),
                 buttons=[],
                 height=EDITOR_HEIGHT_PX,
+                placeholder=" ",  # Gradio's own asks for a tool before there is a photo
                 elem_id="editor",
             )
             with gr.Accordion("More choices", open=False, elem_id="more"):
