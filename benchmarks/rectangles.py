@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 
 from inpaint_hub import Inpainter
-from inpaint_hub.classical import CLASSICAL, Fill
+from inpaint_hub.classical import CLASSICAL, PATCH_BASED, Fill
 from inpaint_hub.data import split_images
 from inpaint_hub.evaluation import evaluation_holes, figures
 from inpaint_hub.holes import Holes
@@ -35,7 +35,11 @@ def main() -> None:
     images = getattr(splits, args.split)
     holes = evaluation_holes(len(images), args.resolution, Holes(tuple(args.holes), {"rectangle": 1}))
     originals = images.permute(0, 2, 3, 1).numpy()
-    fills: dict[str, Fill] = {**{name: Inpainter.from_pretrained(name) for name in args.model}, **CLASSICAL}
+    fills: dict[str, Fill] = {
+        **{name: Inpainter.from_pretrained(name) for name in args.model},
+        **CLASSICAL,
+        **PATCH_BASED,
+    }
     rows = {}
     for name, fill in fills.items():
         results = np.stack([fill(image, hole) for image, hole in zip(originals, holes[:, 0].numpy(), strict=True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .classical import CLASSICAL
+from .classical import CLASSICAL, PATCH_BASED
 from .history import SAMPLES, write_samples
 from .holes import Holes
 from .metrics import METRICS
@@ -58,11 +59,12 @@ def validate(generator: Generator, images: Tensor, holes: Holes, grid: Path) -> 
 
 
 def compare(generators: dict[str, Generator], images: Tensor, holes: Tensor) -> list[dict[str, Any]]:
-    """A row of figures for each generator by its name, and for each classical method, on the same holes."""
+    """A row of figures for each generator by its name, and each method that is installed, on the same holes."""
     originals, where = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
     results = {name: complete(generator, images, holes) for name, generator in generators.items()}
-    for name, fill in CLASSICAL.items():
-        results[name] = np.stack([fill(image, hole) for image, hole in zip(originals, where, strict=True)])
+    for name, fill in (CLASSICAL | PATCH_BASED).items():
+        with suppress(ImportError):  # PatchMatch's library needs Python 3.11
+            results[name] = np.stack([fill(image, hole) for image, hole in zip(originals, where, strict=True)])
     return [
         {"method": name, "images": len(images)} | {k: round(v, 4) for k, v in figures(result, images, holes).items()}
         for name, result in results.items()

@@ -44,10 +44,27 @@ def ssim_image(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) ->
     return float(_ssim_maps(results, originals).mean())
 
 
+def lowpass_hole(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> float:
+    """Root mean square error inside the hole, in 0..1, of what is left after a blur: right in the large, or not.
+
+    The blur's sigma is a twelfth of the hole's width, the root of its box's area: texture is gone, shapes are not.
+    """
+    from skimage.filters import gaussian
+
+    squares = np.empty(holes.shape)
+    for number, (result, original, hole) in enumerate(zip(results, originals, holes, strict=True)):
+        rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+        sigma = math.sqrt((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)) / 12
+        difference = (result.astype(np.float64) - original) / 255  # a blur is linear: one does for both
+        squares[number] = np.square(gaussian(difference, sigma, channel_axis=2)).mean(axis=2)
+    return math.sqrt(_in_hole(squares, holes).mean())
+
+
 METRICS: dict[str, Metric] = {
     "psnr_hole": psnr_hole,
     "ssim_hole": ssim_hole,
     "l1_hole": l1_hole,
+    "lowpass_hole": lowpass_hole,
     "ssim_image": ssim_image,
     "l1_image": l1_image,
 }

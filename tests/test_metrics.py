@@ -16,7 +16,15 @@ ORIGINALS = np.random.default_rng(0).integers(20, 235, (2, 16, 16, 3), dtype=np.
 
 
 @pytest.mark.parametrize(
-    ("name", "best"), [("psnr_hole", math.inf), ("ssim_hole", 1), ("ssim_image", 1), ("l1_hole", 0), ("l1_image", 0)]
+    ("name", "best"),
+    [
+        ("psnr_hole", math.inf),
+        ("ssim_hole", 1),
+        ("ssim_image", 1),
+        ("l1_hole", 0),
+        ("l1_image", 0),
+        ("lowpass_hole", 0),
+    ],
 )
 def test_a_perfect_fill_has_the_best_figure(name: str, best: float) -> None:
     assert METRICS[name](ORIGINALS, ORIGINALS, HOLES) == best
@@ -40,3 +48,15 @@ def test_ssim_falls_where_structure_is_lost() -> None:
     flat = np.where(HOLES[..., None], 128, ORIGINALS).astype(np.uint8)
     assert METRICS["ssim_hole"](flat, ORIGINALS, HOLES) < 0.6
     assert METRICS["ssim_hole"](flat, ORIGINALS, HOLES) < METRICS["ssim_image"](flat, ORIGINALS, HOLES) < 1
+
+
+def test_the_low_pass_error_sees_a_wrong_colour_and_not_a_wrong_texture() -> None:
+    originals = np.full((1, 60, 60, 3), 128, dtype=np.uint8)
+    hole = np.zeros((1, 60, 60), dtype=bool)
+    hole[0, 6:54, 6:54] = True
+    shifted, textured = originals.copy(), originals.copy()
+    shifted[hole] += 16
+    textured[hole] += np.random.default_rng(0).choice(np.array([-16, 16]), (hole.sum(), 1)).astype(np.uint8)
+    assert METRICS["l1_hole"](shifted, originals, hole) == METRICS["l1_hole"](textured, originals, hole)
+    assert METRICS["lowpass_hole"](shifted, originals, hole) == pytest.approx(16 / 255, rel=0.15)
+    assert METRICS["lowpass_hole"](textured, originals, hole) < 16 / 255 / 5
