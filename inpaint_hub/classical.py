@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .windows import window_around
+from .windows import Window, boxes, window_around
 
 RADIUS = 3  # px of known surroundings that Telea and Navier-Stokes look at, OpenCV's usual choice
 STENCIL_PX = 8  # biharmonic filling sees 2 px around the hole: with 8 it is bit for bit what the whole image gives
@@ -49,14 +49,23 @@ def biharmonic(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.n
 
 
 def patchmatch(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled from patches of its own (Barnes et al. 2009)."""
+    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled from patches of its own (Barnes et al. 2009).
+
+    Far holes are filled one by one, and a long one in parts; what is filled is known to the next.
+    """
     import patchmatch as library
 
-    window = window_around(hole, SEARCH_PX, 1).slices
-    result = image.copy()
-    with _SEEDED:
-        library.set_random_seed(seed)
-        result[window] = library.inpaint(image[window], hole[window], patch_size=PATCH_RADIUS)
+    result, left = image.copy(), hole.copy()
+    for box in boxes(hole, SEARCH_PX):
+        window, place = box.grown(SEARCH_PX, 1, hole.shape), box.slices
+        if left[window.slices].all():  # in the middle of a huge hole
+            window = Window(0, 0, *hole.shape)
+        with _SEEDED:
+            library.set_random_seed(seed)
+            filled = library.inpaint(result[window.slices], left[window.slices], patch_size=PATCH_RADIUS)
+        inside = filled[box.moved(-window.top, -window.left).slices]
+        result[place][left[place]] = inside[left[place]]
+        left[place] = False
     return result
 
 
