@@ -24,6 +24,11 @@ from typing import Any, NamedTuple, NoReturn
 import gradio as gr
 from PIL import Image
 
+try:
+    from spaces import GPU  # on ZeroGPU it lends a GPU for the length of a call; elsewhere it does nothing
+except ImportError:
+    GPU = None
+
 from inpaint_hub import METHODS, editing, hub
 from inpaint_hub.methods import named
 from inpaint_hub.pretrained import locate, shipped
@@ -35,6 +40,8 @@ DEFAULT_METHOD = "cifar10"
 OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
 MODEL_BYTES = 100_000_000  # of a visitor's model; those of this library have 24 MB
 GROW_PX = 200  # the most
+ON_ZERO_GPU = GPU is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+GPU_SECONDS = 20  # that a visitor's quota must have left for a fill there
 LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it limits
     "queue": (20, "visitors who may wait; the next one is told that it is full"),
     "concurrency": (1, "photos filled at once, each in a process of its own"),
@@ -157,10 +164,16 @@ class Filler(NamedTuple):
         if photo is None:
             refuse(NO_PHOTO)
         layers = [Image.fromarray(layer) for layer in (strokes or {}).get("layers") or [] if layer is not None]
-        result: editing.Filled = self.work(
+        work = self.lent if ON_ZERO_GPU and (method not in METHODS or method in shipped()) else self.work
+        result: editing.Filled = work(
             editing.fill, photo, mask, layers, self.folder(), method, self.max_pixels, **options
         )
         return result
+
+    def lent(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """What the function returns with a GPU, where ZeroGPU lends one. Refuses with the sentence that it raised."""
+        sentence, result = with_gpu(function, *arguments, **options)
+        return refuse(sentence) if sentence else result
 
     def work(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """What the function returns in another process. Refuses with the sentence that it raised."""
@@ -171,6 +184,20 @@ class Filler(NamedTuple):
             refuse(str(error))
         finally:
             self.workers.put(worker)
+
+
+def with_gpu(function: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[str | None, Any]:
+    """The sentence that the function raised, or what it returns with a GPU, if there is one."""
+    import torch
+
+    try:
+        return None, function(*arguments, **options, device="cuda" if torch.cuda.is_available() else "cpu")
+    except ValueError as error:
+        return str(error), None
+
+
+if GPU is not None:
+    with_gpu = GPU(with_gpu, duration=GPU_SECONDS)  # ZeroGPU wants to know it before the page is up
 
 
 def new_folder(cache: str, keep_s: int) -> str:

@@ -23,6 +23,13 @@ Write a model as one ONNX file of free batch, height and width. Scaling, padding
 and a mask as bytes, and it gives the photo back, filled where the mask is above 127, every other byte as it came.
 
   inpaint-hub export cifar10 --output cifar10.onnx"""
+SPACE = """\
+Make a Space on the Hugging Face Hub, or bring one up to date: the page, with a model of the Hub. It gets this very
+package, so that what runs there is what runs here, and goes on a free CPU or on ZeroGPU. The same command again sends
+only what has changed.
+
+  inpaint-hub space owner/name --model owner/model --dry_run   shows every file, and sends nothing
+  inpaint-hub space owner/name --model owner/model             `hf auth login` first"""
 EPILOG = "A folder's run that was stopped goes on where it was: the same command skips results that are there."
 
 
@@ -32,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fill(commands.add_parser("fill", help="fill the holes of a photo, or of a folder of photos"))
     _add_export(commands.add_parser("export", help="write a model as ONNX, for programs without Python"))
+    _add_space(commands.add_parser("space", help="make a Space of the Hub with the page, or bring it up to date"))
     args = parser.parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = args.run
     try:
@@ -83,6 +91,17 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--overwrite", action="store_true", help="write it again if it is already there")
+
+
+def _add_space(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=space)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = SPACE
+    parser.add_argument("space", metavar="OWNER/NAME", help="the Space's name on the Hub")
+    parser.add_argument(
+        "--model", required=True, metavar="OWNER/MODEL", help="a public model on the Hub, or a shipped one, by its name"
+    )
+    parser.add_argument("--dry_run", action="store_true", help="print the files, and send nothing")
 
 
 def px(text: str) -> int:
@@ -151,6 +170,29 @@ def export(args: argparse.Namespace) -> int:
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB", *USAGE.split("; "), sep="\n  ")
     if largest_hole:
         print(f"holes wider than {largest_hole} px, the widest in training, become soft in their middle")
+    return 0
+
+
+def space(args: argparse.Namespace) -> int:
+    """Send the Space's files, or print them, and say what happened; 1 where it could not be done."""
+    from .space import files
+
+    try:
+        wanted = files(args.model)
+        if args.dry_run:
+            for name, data in wanted.items():
+                print(f"{name}: {(data.stat().st_size if isinstance(data, Path) else len(data)) / 1000:,.1f} kB")
+            for name in ("README.md", "requirements.txt", "app.py"):
+                print(f"\n=== {name}\n{bytes(wanted[name]).decode()}", end="")
+            return 0
+        from . import hub
+
+        if "/" in args.model:
+            hub.visitors_model(args.model)  # as the Space will fetch it
+        address, changed = hub.publish_space(args.space, wanted)
+    except (ValueError, OSError) as error:
+        return _failed(str(error))
+    print(f"{address}: {f'{len(wanted)} files are there' if changed else 'nothing to send, all is there'}")
     return 0
 
 

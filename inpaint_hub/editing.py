@@ -92,10 +92,12 @@ def fill(
     *,
     grow_px: int = 0,
     as_png: bool = False,
+    device: str = "cpu",
 ) -> Filled:
     """The photo in the file `path`, filled in a file of its own name and format, or as PNG, in `folder`.
 
-    Marked is what the file `mask` or any of the `layers` marks, see `hole_at`, and `grow_px` around it. Raises
+    Marked is what the file `mask` or any of the `layers` marks, see `hole_at`, and `grow_px` around it. A network
+    works on `device`. Raises
     `ValueError` where photo or mask cannot be read, where nothing or everything is marked, and what the method raises.
     """
     source = photo.read(path, max_pixels)
@@ -105,7 +107,7 @@ def fill(
         raise ValueError(NO_HOLE)
     if hole.all():
         raise ValueError(ALL_HOLE)
-    chosen, started = _loaded(method), time.perf_counter()
+    chosen, started = _loaded(method, device), time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         result = chosen(source.image, hole)

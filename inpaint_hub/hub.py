@@ -1,11 +1,14 @@
-"""Model folders to the Hugging Face Hub; the only caller of its API."""
+"""Models and Spaces on the Hugging Face Hub; the only caller of its API."""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
+from httpx2 import HTTPError  # what huggingface_hub's errors are, and those of a connection; it brings httpx2
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 
 from .pretrained import locate
@@ -44,7 +47,39 @@ def publish(folder: str | Path, repo_id: str, *, token: str | None = None, priva
     return str(api.upload_folder(repo_id=repo.repo_id, folder_path=folder, allow_patterns=[*PUBLISHED, *pictures]))
 
 
-def visitors_model(repo_id: str, max_bytes: int) -> Path:
+def publish_space(repo_id: str, files: Mapping[str, bytes | Path], *, token: str | None = None) -> tuple[str, bool]:
+    """The address of the Space `repo_id`, made if it is new, with `files` in it, and whether anything had to be sent.
+
+    All goes in one commit, since each one builds the Space anew; none where all is there. What an earlier version of
+    this package left in its folders goes, all else stays. Raises `ValueError` with a sentence where this token may not
+    write there, and where another program is there.
+    """
+    api = HfApi(token=token)
+    try:
+        address = api.create_repo(repo_id, repo_type="space", space_sdk="gradio", exist_ok=True)
+        api.auth_check(repo_id, repo_type="space", write=True)
+        about = api.space_info(repo_id)
+        present = [file.rfilename for file in about.siblings or []]
+        if "app.py" in present and "inpaint_hub/__init__.py" not in present:
+            raise ValueError(
+                f"the Space {repo_id} runs another program, which would be overwritten; name another Space"
+            )
+        gone = [name for name in present if name.startswith(("inpaint_hub/", "examples/")) and name not in files]
+        changes = [CommitOperationAdd(name, data) for name, data in files.items()]
+        removals = [CommitOperationDelete(name) for name in gone]
+        message = "The page of Inpaint Hub"
+        commit = api.create_commit(repo_id, [*changes, *removals], commit_message=message, repo_type="space")
+    except HfHubHTTPError as error:
+        raise ValueError(
+            f"the Hub does not let this token write to the Space {repo_id} ({error.server_message or error});"
+            " `hf auth login` takes a token that may write"
+        ) from error
+    except HTTPError as error:
+        raise ValueError(f"{api.endpoint} cannot be reached ({error}); try again with a connection") from error
+    return str(address), commit.oid != about.sha
+
+
+def visitors_model(repo_id: str, max_bytes: float = math.inf) -> Path:
     """The folder of a model of this library that a stranger has named as "owner/model" on the Hub, in the cache.
 
     Only its config and its safetensors are fetched, with nobody's token, and loaded once, strictly: nothing that could
@@ -65,7 +100,7 @@ def visitors_model(repo_id: str, max_bytes: int) -> Path:
         if size > max_bytes:
             raise ValueError(f"{repo_id} has {size / 1e6:.0f} MB, and {max_bytes / 1e6:.0f} are the most here")
         folder = Path(snapshot_download(repo_id, allow_patterns=WEIGHTS, token=False))
-    except (OSError, HfHubHTTPError) as error:
+    except (OSError, HTTPError) as error:
         raise ValueError(f"{repo_id} cannot be had from the Hub: no such public model, or no connection") from error
     try:
         Generator.from_pretrained(folder)

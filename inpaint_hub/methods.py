@@ -33,19 +33,20 @@ def fill(image: ImageLike, mask: Any, *, method: str = "telea", seed: int = 0) -
     return named(method)(image, mask, seed=seed)
 
 
-def named(method: str) -> Method:
+def named(method: str, device: str = "cpu") -> Method:
     """The method of that name: one of `METHODS`, or the generator in a local folder or of "owner/model" on the Hub.
 
-    Raises `ValueError` for a name that is none of them, and the errors of `Inpainter.from_pretrained`.
+    A generator works on `device`, a method from a library on the CPU. Raises `ValueError` for a name that is none of
+    them, and the errors of `Inpainter.from_pretrained`.
     """
-    if method in METHODS:
+    if method in METHODS and (device == "cpu" or method not in shipped()):
         return METHODS[method]
-    if method.count("/") != 1 and not Path(method).is_dir():
+    if method not in METHODS and method.count("/") != 1 and not Path(method).is_dir():
         raise ValueError(
             f"{method!r} is no method ({', '.join(METHODS)}), no folder here, and no Hub id;"
             " give one of those, or owner/model"
         )
-    return _generator(method)
+    return _generator(method, device)
 
 
 def fill_file(
@@ -96,10 +97,10 @@ def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed
     return contract.repack(image, hole, prediction)
 
 
-def _generator(name: str) -> Inpainter:
+def _generator(name: str, device: str = "cpu") -> Inpainter:
     from .inference import Inpainter  # the methods from libraries do without PyTorch, whose import takes seconds
 
-    return Inpainter.from_pretrained(name)
+    return Inpainter.from_pretrained(name, device=device)
 
 
 _shipped_generator = lru_cache(_generator)  # shipped files do not change; those of a folder or on the Hub may

@@ -9,16 +9,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import yaml
+
 USER = "owner"  # the only user; may write to owner/... and nowhere else
 TOKEN = "hf_owner"
+COLORS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")  # of a Space's card
 LFS = (".safetensors", ".bin", ".pt", ".onnx", ".png")  # what goes by LFS is the Hub's choice; this list is ours
 
 
@@ -90,6 +95,16 @@ class HubServer:
     def url(self) -> str:
         """The address, what HF_ENDPOINT is to be."""
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """The environment of a process whose client comes here, with the owner's token and `home` as its cache."""
+        others = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("HF_", "HUGGING")) and not name.lower().endswith("_proxy")
+        }
+        switches = {f"HF_HUB_DISABLE_{what}": "1" for what in ("XET", "TELEMETRY", "UPDATE_CHECK", "PROGRESS_BARS")}
+        return others | switches | {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_TOKEN": TOKEN}
 
     @contextmanager
     def gone(self) -> Iterator[None]:
@@ -200,6 +215,8 @@ class _Request(BaseHTTPRequestHandler):
         namespace = asked.get("organization") or USER
         self._may_write(namespace)
         kind = "" if asked.get("type") in (None, "model") else f"{asked['type']}s/"
+        if kind == "spaces/" and asked.get("sdk") not in ("gradio", "docker", "static"):
+            raise RefusedError(400, "sdk must be gradio, docker or static")
         repo_id = f"{kind}{namespace}/{asked['name']}"
         exists = repo_id in self.hub.repos
         if not exists:
@@ -207,7 +224,13 @@ class _Request(BaseHTTPRequestHandler):
         return Answer({"url": f"{self.hub.url}/{repo_id}"}, 409 if exists else 200)
 
     def validate_yaml(self) -> Answer:
-        return Answer({"errors": [], "warnings": []})
+        asked = json.loads(self.body)
+        words = yaml.safe_load(asked["content"].split("---\n")[1]) if asked["content"].startswith("---\n") else {}
+        wrong = [name for name in ("colorFrom", "colorTo") if words.get(name, COLORS[0]) not in COLORS]
+        if asked["repoType"] == "space":
+            wrong += [name for name in ("sdk",) if name not in words]
+            wrong += ["short_description"] * (len(words.get("short_description", "")) > 60)
+        return Answer({"errors": [{"message": f"{name} is not valid"} for name in wrong], "warnings": []})
 
     def preupload(self, repo_id: str, revision: str) -> Answer:
         repo = self._repo(repo_id, write=True)
@@ -252,6 +275,8 @@ class _Request(BaseHTTPRequestHandler):
                 files[value["path"]] = File(base64.b64decode(value["content"]), lfs=False)
             elif key == "lfsFile":
                 files[value["path"]] = File(self.hub.objects[value["oid"]], lfs=True)
+            elif key == "deletedFile":
+                del files[value["path"]]
             elif key != "header":
                 raise RefusedError(400, f"this Hub knows no {key} in a commit")
         oid = repo.commit(revision, files)

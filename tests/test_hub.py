@@ -145,14 +145,11 @@ def client_process(server: HubServer, home: Path) -> Iterator[Client]:
         pytest.MonkeyPatch.context() as environment,
         ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), stay_on_loopback) as pool,
     ):
-        for name in os.environ:
-            if name.startswith(("HF_", "HUGGING")) or name.lower().endswith("_proxy"):
-                environment.delenv(name)
-        environment.setenv("HF_ENDPOINT", server.url)
-        environment.setenv("HF_HOME", str(home))
-        environment.setenv("HF_TOKEN", TOKEN)
-        for switch in ("XET", "TELEMETRY", "UPDATE_CHECK", "PROGRESS_BARS"):
-            environment.setenv(f"HF_HUB_DISABLE_{switch}", "1")
+        wanted = server.environment(home)
+        for name in set(os.environ) - set(wanted):
+            environment.delenv(name)
+        for name, value in wanted.items():
+            environment.setenv(name, value)
         pool.submit(int).result()  # starts the process while the settings are there
         environment.undo()
         yield lambda function, *arguments, **options: pool.submit(function, *arguments, **options).result()

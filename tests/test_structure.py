@@ -11,7 +11,7 @@ from conftest import ROOT
 
 LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker"],
-    ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo"],
+    ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
     ["classical", "data", "updates", "masks", "folded", "history", "launch"],
     ["inference", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],
@@ -28,6 +28,7 @@ ONLY_IN = {
     "patchmatch": {"classical"},
     "matplotlib": {"history"},
     "skimage": {"classical", "metrics"},
+    "spaces": {"app"},
 }
 SOURCES = {path.stem: path for path in [*ROOT.glob("inpaint_hub/*.py"), *ROOT.glob("*.py")]} | {
     "pretrained": ROOT / "inpaint_hub/pretrained/__init__.py"
