@@ -28,6 +28,7 @@ from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import interpolate, moving_average, settle
+from inpaint_hub.context_encoder import ContextEncoder
 from inpaint_hub.data import TERMS, Batch, Images, Training, mean_color, split_images, training_batch
 from inpaint_hub.estimate import estimate
 from inpaint_hub.evaluation import compare, evaluation_holes, validate
@@ -35,7 +36,7 @@ from inpaint_hub.history import ERRORS, SAMPLES, Progress, largest_weights, repo
 from inpaint_hub.holes import Holes, read_masks
 from inpaint_hub.iteration import iterate, mean_over_processes, optimizers
 from inpaint_hub.launch import StopRequest, launch_error, launch_warning, precision, threads_for
-from inpaint_hub.networks import Discriminator, Generator
+from inpaint_hub.networks import Discriminator, Generator, Painter
 from inpaint_hub.recipes import PRESETS, Recipe
 from inpaint_hub.sources import reason
 from inpaint_hub.streaming import Stream, stream_images
@@ -83,7 +84,7 @@ def main() -> None:
         generator.to(accelerator.device),
         multi_avg_fn=moving_average(recipe.train_batch_size, recipe.ema_half_life),
     )
-    averaged: Any = average.module  # a generator too
+    averaged: Any = average.module  # a painter too
     if processes > 1:
         synchronize(generator, accelerator.device)
         synchronize(discriminator, accelerator.device)
@@ -126,7 +127,7 @@ def main() -> None:
             batch.boxes.to(accelerator.device), norms,
         )  # fmt: skip
 
-    def settled() -> Generator:
+    def settled() -> Painter:
         batches = range(0, max(512, SETTLE_PX // recipe.resolution**2), 256)
         settle(averaged, (batch_from(images.train.at_hand, n, 256, flip=False) for n in batches))
         return averaged
@@ -277,23 +278,31 @@ def load_holes(recipe: Recipe) -> Holes:
     return Holes((recipe.hole_min, recipe.hole_max), recipe.hole_mix(), masks)
 
 
-def networks(recipe: Recipe, fill_color: tuple[float, float, float]) -> tuple[Generator, Discriminator]:
+def networks(recipe: Recipe, fill_color: tuple[float, float, float]) -> tuple[Painter, Discriminator]:
     """Both networks at the start of a run: random, or with the weights of `init_from`, if it has both."""
-    generator = Generator(fill_color, largest_hole=recipe.hole_max)
-    discriminator = Discriminator(min(recipe.resolution, 256))
+    generator = painter(recipe, fill_color)
+    discriminator = Discriminator(min(recipe.resolution, 256), local=recipe.local_discriminator)
     if recipe.init_from is None:
         generator.silence_unseen_taps(recipe.resolution)
     else:
         try:
             folder = hub.folder_of(recipe.init_from)
-            generator.load_state_dict(Generator.from_pretrained(folder).state_dict())
+            generator.load_state_dict(type(generator).from_pretrained(folder).state_dict())
             if (folder / "discriminator").is_dir():
                 found = Discriminator.from_pretrained(folder / "discriminator")
-                if found.image_size == discriminator.image_size:
+                fits = found.image_size == discriminator.image_size
+                if fits and (found.local_branch is not None) == recipe.local_discriminator:
                     discriminator.load_state_dict(found.state_dict())
         except (ValueError, OSError, RuntimeError) as error:
             sys.exit(f"cannot start from {recipe.init_from}: {error}")
     return generator.to(memory_format=torch.channels_last), discriminator.to(memory_format=torch.channels_last)
+
+
+def painter(recipe: Recipe, fill_color: tuple[float, float, float]) -> Painter:
+    """The recipe's generator, random."""
+    if recipe.generator == "context-encoder":
+        return ContextEncoder(fill_color, recipe.hole_max, recipe.resolution)
+    return Generator(fill_color, recipe.hole_max, dilated=recipe.generator == "dilated")
 
 
 def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any]) -> Progress:
@@ -346,7 +355,7 @@ def shown_command(argv: list[str], token: str | None) -> str:
     return shlex.join(["accelerate", "launch", *(word.replace(token, "...") if token else word for word in argv)])
 
 
-def publish(generator: Generator, discriminator: Discriminator, facts: dict[str, Any], folder: Path) -> None:
+def publish(generator: Painter, discriminator: Discriminator, facts: dict[str, Any], folder: Path) -> None:
     """FOLDER as a model folder: the generator, its card, and the discriminator in a folder of its own."""
     (folder / "README.md").unlink(missing_ok=True)  # the mixin would keep the card of a shorter run
     generator.half().save_pretrained(folder, model_card_kwargs=facts)

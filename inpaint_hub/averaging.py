@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from .data import Batch
-from .networks import Generator
+from .networks import Painter
 
 RAMP = 0.05  # the half-life, as a share of the images seen, until it is at its full length
 
@@ -31,7 +31,7 @@ def moving_average(batch_size: int, half_life: int) -> Callable[[Any, Any, Any],
 
 
 @torch.no_grad()
-def interpolate(generator: Generator, before: dict[str, Tensor], share: float) -> None:
+def interpolate(generator: Painter, before: dict[str, Tensor], share: float) -> None:
     """Make its weights `share` of what they are, and the rest of what they were `before` the adversarial phase.
 
     Sharpness against error, chosen afterwards (network interpolation: Wang et al. 2018, ESRGAN, Section 3.4).
@@ -40,7 +40,7 @@ def interpolate(generator: Generator, before: dict[str, Tensor], share: float) -
         weight.copy_(torch.lerp(before[name].to(weight.device), weight, share))
 
 
-def settle(generator: Generator, batches: Iterable[Batch]) -> None:
+def settle(generator: Painter, batches: Iterable[Batch]) -> None:
     """Measure its batch norm statistics anew, on `batches` of training images.
 
     Averaged weights do not fit the statistics of those that they average: while the learning rate was

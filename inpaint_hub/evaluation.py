@@ -14,7 +14,7 @@ from .classical import CLASSICAL, PATCH_BASED
 from .history import SAMPLES, write_samples
 from .holes import Holes
 from .metrics import METRICS
-from .networks import Generator
+from .networks import Painter
 from .updates import composite
 
 SEED = 2017  # of the holes: the same ones in every run, for every method
@@ -32,7 +32,7 @@ def evaluation_holes(count: int, size: int, holes: Holes) -> Tensor:
 
 
 @torch.inference_mode()
-def complete(generator: Generator, images: Tensor, holes: Tensor) -> np.ndarray:
+def complete(generator: Painter, images: Tensor, holes: Tensor) -> np.ndarray:
     """The composites (N, S, S, 3) uint8 of (N, 3, S, S) uint8 images, their holes filled by the generator."""
     device, results = generator.fill.device, []
     for image, where in zip(images.split(256), holes.split(256), strict=True):
@@ -48,7 +48,7 @@ def figures(results: np.ndarray, images: Tensor, holes: Tensor) -> dict[str, flo
     return {name: metric(results, originals, where) for name, metric in METRICS.items()}
 
 
-def validate(generator: Generator, images: Tensor, holes: Holes, grid: Path) -> dict[str, float]:
+def validate(generator: Painter, images: Tensor, holes: Holes, grid: Path) -> dict[str, float]:
     """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to the picture `grid`."""
     where = evaluation_holes(len(images), images.shape[2], holes)
     results = complete(generator, images, where)
@@ -58,7 +58,7 @@ def validate(generator: Generator, images: Tensor, holes: Holes, grid: Path) -> 
     return {name: round(value, 4) for name, value in figures(results, images, where).items()}
 
 
-def compare(generators: dict[str, Generator], images: Tensor, holes: Tensor) -> list[dict[str, Any]]:
+def compare(generators: dict[str, Painter], images: Tensor, holes: Tensor) -> list[dict[str, Any]]:
     """A row of figures for each generator by its name, and each method that is installed, on the same holes."""
     originals, where = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
     results = {name: complete(generator, images, holes) for name, generator in generators.items()}

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .folded import Folded
-from .networks import GENERATOR, STRIDE, Generator
+from .networks import STRIDE, Generator
 
 USAGE = (
     "image: uint8 RGB (batch, height, width, 3); mask: uint8 (batch, height, width), above 127 = fill;"
@@ -59,7 +59,7 @@ class _Fill(nn.Module):
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        self.fill = generator.fill
+        self.fill, self.table = generator.fill, generator.table
         self.rows = nn.ParameterList(part for row in Folded(generator).rows for part in row)
         self.eval()
 
@@ -71,12 +71,12 @@ class _Fill(nn.Module):
         x = torch.cat([x, where.float()], dim=1)
         for axis, size in ((2, height), (3, width)):  # to a multiple of 4, by repeating the border
             x = x.index_select(axis, torch.arange((size + STRIDE - 1) // STRIDE * STRIDE).clamp(max=size - 1))
-        for layer, weight, bias in zip(GENERATOR, self.rows[::2], self.rows[1::2], strict=True):
+        for layer, weight, bias in zip(self.table, self.rows[::2], self.rows[1::2], strict=True):
             if layer.kind == "deconv":
                 x = F.conv_transpose2d(x, weight, bias, layer.stride, (layer.kernel - layer.stride) // 2)
             else:
                 x = F.conv2d(x, weight, bias, layer.stride, layer.dilation * (layer.kernel // 2), layer.dilation)
-            if layer is not GENERATOR[-1]:
+            if layer is not self.table[-1]:
                 x = x.relu()
         prediction = torch.sigmoid(x)[:, :, :height, :width].permute(0, 2, 3, 1)
         return torch.where(hole[..., None], (255 * prediction).round().to(torch.uint8), image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +33,7 @@ class Span(NamedTuple):
 class Plan(NamedTuple):
     """How to predict a box of a photo: the window that it depends on, and each row's spans, rows and columns."""
 
+    layers: Sequence[Layer]
     window: Window
     down: tuple[Span, ...]
     across: tuple[Span, ...]
@@ -40,7 +42,7 @@ class Plan(NamedTuple):
     def operations(self) -> int:
         """Multiplications and additions of the whole pass."""
         channels, total = 4, 0
-        for layer, down, across in zip(GENERATOR, self.down, self.across, strict=True):
+        for layer, down, across in zip(self.layers, self.down, self.across, strict=True):
             taps = (down.end_tap - down.first_tap) * (across.end_tap - across.first_tap)
             outputs = down.size * across.size
             if layer.kind == "deconv":  # each output meets a quarter of the taps
@@ -50,20 +52,20 @@ class Plan(NamedTuple):
         return total
 
 
-def plan(box: Window, height: int, width: int) -> Plan:
+def plan(box: Window, height: int, width: int, layers: Sequence[Layer] = GENERATOR) -> Plan:
     """The plan whose prediction of `box` is that of a pass over the whole photo of `height` × `width` px."""
-    top, bottom, down = _spans(box.top, box.bottom, height)
-    left, right, across = _spans(box.left, box.right, width)
-    return Plan(Window(top, left, bottom, right), down, across)
+    top, bottom, down = _spans(layers, box.top, box.bottom, height)
+    left, right, across = _spans(layers, box.left, box.right, width)
+    return Plan(layers, Window(top, left, bottom, right), down, across)
 
 
-def _spans(start: int, end: int, length: int) -> tuple[int, int, tuple[Span, ...]]:
+def _spans(layers: Sequence[Layer], start: int, end: int, length: int) -> tuple[int, int, tuple[Span, ...]]:
     """First and last + 1 of the photo's pixels, on one axis, that start..end depend on, and each row's span."""
     sizes = [-(-length // STRIDE) * STRIDE]  # the generator pads a photo to its grid
-    for layer in GENERATOR:
+    for layer in layers:
         sizes.append(sizes[-1] * layer.stride if layer.kind == "deconv" else (sizes[-1] - 1) // layer.stride + 1)
     spans = []
-    for layer, size in zip(reversed(GENERATOR), reversed(sizes[:-1]), strict=True):
+    for layer, size in zip(reversed(layers), reversed(sizes[:-1]), strict=True):
         needed = _deconv_span if layer.kind == "deconv" else _conv_span
         start, end, span = needed(layer, start, end, size)
         spans.append(span)
@@ -96,7 +98,7 @@ class Folded:
         self.device = generator.fill.device
         self.rows: list[tuple[Tensor, Tensor]] = []
         modules: list[Any] = [module for module in generator.eval().layers if not isinstance(module, nn.ReLU)]
-        for number, layer in enumerate(GENERATOR):
+        for number, layer in enumerate(generator.table):
             module = modules.pop(0)
             if modules:  # the last row has no batch norm
                 module = fuse_conv_bn_eval(module, modules.pop(0), transpose=layer.kind == "deconv")
@@ -115,9 +117,9 @@ class Folded:
         if x.shape[2:] != (height, width):
             x = F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]), mode="replicate")
         x = x.contiguous(memory_format=torch.channels_last)
-        for layer, row, down, across in zip(GENERATOR, self.rows, how.down, how.across, strict=True):
+        for layer, row, down, across in zip(how.layers, self.rows, how.down, how.across, strict=True):
             x = _apply(layer, x.to(row[0].dtype), *row, down, across)
-            if layer is not GENERATOR[-1]:
+            if layer is not how.layers[-1]:
                 x = x.relu_()
         return torch.sigmoid(x.double()).float()
 

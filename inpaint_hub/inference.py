@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from . import contract
+from .context_encoder import ContextEncoder, load
 from .contract import ImageLike, Patch, known_pixels
 from .folded import Folded, Plan, plan
 from .machine import has_bf16
 from .networks import GENERATOR, STRIDE, Generator, context_px
-from .scales import enlarged, nearness, shrunk
-from .windows import Window, boxes, farther, reduction
+from .scales import enlarged, nearness, resized, shrunk
+from .windows import Window, boxes, farther, reduction, square
 
 CONTEXT_PX = context_px(GENERATOR)
 # A box costs as if each row computed so much around it: the first ones compute more, the last ones less.
@@ -49,7 +50,8 @@ class Inpainter:
         `ValueError` for a name that can be none of the three, `OSError` where the Hub has no such
         model or cannot be reached, and `RuntimeError` for weights that do not fit.
         """
-        return cls(Generator.from_pretrained(name, **options).to(device))
+        network = load(name, **options).to(device)
+        return FixedSize(network) if isinstance(network, ContextEncoder) else cls(network)
 
     @torch.inference_mode()
     def __call__(self, image: ImageLike, mask: Any, *, seed: int = 0) -> ImageLike:
@@ -130,3 +132,32 @@ class Inpainter:
             filled += enlarged(trust * image, where, scale)  # so that what is not trusted is not smeared in
             scale //= 2
         return filled[box.moved(-outer.top, -outer.left).slices]
+
+
+class FixedSize(Inpainter):
+    """Fills holes with a context encoder, which knows one size: each sees a square around it, scaled to that size."""
+
+    def __init__(self, network: ContextEncoder) -> None:
+        self.network = network.eval()
+        self._side = network.largest_hole or network.image_size // 2
+
+    def _filled(self, values: np.ndarray, hole: np.ndarray) -> list[tuple[Window, np.ndarray]]:
+        return [(box, self._at_its_size(values, hole, box)) for box in boxes(hole, self.network.image_size // 4)]
+
+    def _at_its_size(self, values: np.ndarray, hole: np.ndarray, box: Window) -> np.ndarray:
+        """(h, w, 3) in 0..1 for a box, which is scaled down where it is larger than holes were in training."""
+        size, longer = self.network.image_size, max(box.bottom - box.top, box.right - box.left)
+        as_trained = -(-size * longer // self._side)
+        side = max(size, longer, min(as_trained, *hole.shape))  # within the photo, if that can be
+        window = square(box, side, hole.shape)
+        where = hole[window.slices]
+        known = known_pixels(values[window.slices], where)
+        beyond = (0, side - where.shape[0]), (0, side - where.shape[1])
+        image, small = resized(np.pad(known, (*beyond, (0, 0)), "edge"), np.pad(where, beyond, "edge"), size)
+        device = self.network.fill.device
+        x = self.network.masked(
+            torch.from_numpy(image).permute(2, 0, 1)[None].to(device), torch.from_numpy(small)[None, None].to(device)
+        )
+        prediction = self.network(x)[0].permute(1, 2, 0).cpu().numpy()
+        large, _ = resized(prediction, np.zeros_like(small), side)
+        return large[box.moved(-window.top, -window.left).slices]

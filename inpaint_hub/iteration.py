@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .muon import Muon
-from .networks import Discriminator, Generator, frozen
+from .networks import Discriminator, Painter, frozen
 from .recipes import Recipe
 from .updates import COMPLETED, REAL, composite, reconstruction_error, score_error, views
 
@@ -69,9 +69,10 @@ def iterate(
                 accelerator.backward(loss_of(piece) / pieces)
         if norms:
             found[f"grad_norm_{name}"] = gradient_norm(optimizers, accelerator)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        with accelerator.autocast():  # for Muon's products, which cost as much as a small network's own
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
 
     # Scores are from before an update and after the other one: a discriminator that cannot tell scores `real` lower.
     def noted(name: str, value: Tensor) -> Tensor:
@@ -140,7 +141,7 @@ def gradient_norm(optimizers: list[torch.optim.Optimizer], accelerator: Any) -> 
 
 
 def optimizers(
-    recipe: Recipe, generator: Generator, discriminator: Discriminator
+    recipe: Recipe, generator: Painter, discriminator: Discriminator
 ) -> tuple[list[torch.optim.Optimizer], list[torch.optim.Optimizer]]:
     """The generator's and the discriminator's: Adam; for the generator's hidden convolutions Muon, if so said."""
     betas = (recipe.adam_beta1, recipe.adam_beta2)

@@ -54,9 +54,11 @@ GENERATOR = (
     Layer("conv", 3, 1, 1, 32),
     Layer("conv", 3, 1, 1, 3),
 )
+UNDILATED = tuple(layer._replace(dilation=1) for layer in GENERATOR)  # what dilation is worth is measured against it
 GLOBAL = tuple(Layer("conv", 5, 1, 2, channels) for channels in (64, 128, 256, 512, 512, 512))
 LOCAL = tuple(Layer("conv", 5, 1, 2, channels) for channels in (64, 128, 256, 512, 512))
 FEATURES = 1024  # of each branch; both are concatenated to 2048
+WHERE = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # options of a download
 STRIDE = 4  # the generator halves the resolution twice
 
 
@@ -157,8 +159,7 @@ class HubModel(
     def _from_pretrained(cls, *, model_id: str, **options: Any) -> Self:
         """The mixin's, which would build a model without config.json from the class's defaults."""
         if not Path(model_id).is_dir():
-            where = ("revision", "cache_dir", "force_download", "local_files_only", "token")
-            hf_hub_download(model_id, CONFIG_NAME, **{name: options[name] for name in where})
+            hf_hub_download(model_id, CONFIG_NAME, **{name: options[name] for name in WHERE})
         elif not (Path(model_id) / CONFIG_NAME).is_file():
             raise FileNotFoundError(f"{model_id} has no {CONFIG_NAME}; give a folder that save_pretrained wrote")
         with redirect_stdout(StringIO()):  # the mixin prints a line for every local folder
@@ -169,8 +170,8 @@ class HubModel(
         return render(self._hub_mixin_info.model_card_data, model=type(self).__name__, **facts)
 
 
-class Generator(HubModel):
-    """The completion network: 17 layers, 6.07 M parameters, any height and width.
+class Painter(HubModel):
+    """What every network that fills holes has: a colour that stands in for the hole, and its input.
 
     `fill_color` is what a hole holds in the network's input, RGB in 0..1: the mean colour of the
     training images. `largest_hole` is the side in px of the largest holes it was trained on, where
@@ -179,8 +180,9 @@ class Generator(HubModel):
     """
 
     fill: Tensor
+    layers: nn.Sequential
 
-    def __init__(self, fill_color: Sequence[float] = (0.5, 0.5, 0.5), largest_hole: int | None = None) -> None:
+    def __init__(self, fill_color: Sequence[float], largest_hole: int | None) -> None:
         if len(fill_color) != 3 or not all(isinstance(value, float | int) and 0 <= value <= 1 for value in fill_color):
             raise ValueError(
                 f"fill_color is {fill_color!r}; give three Python floats in 0..1, array.tolist() makes them"
@@ -188,12 +190,6 @@ class Generator(HubModel):
         super().__init__()
         self.largest_hole = largest_hole
         self.register_buffer("fill", torch.tensor(fill_color).view(1, 3, 1, 1), persistent=False)
-        self.layers = nn.Sequential()
-        channels = 4
-        for layer in GENERATOR[:-1]:
-            self.layers.extend([_convolution(channels, layer), nn.BatchNorm2d(layer.channels), nn.ReLU(inplace=True)])
-            channels = layer.channels
-        self.layers.append(Conv2d(channels, GENERATOR[-1]))
 
     def masked(self, image: Tensor, hole: Tensor) -> Tensor:
         """(N, 4, H, W): the masked image and its hole, the network's input.
@@ -202,6 +198,32 @@ class Generator(HubModel):
         under the hole gets through, not even a NaN.
         """
         return torch.cat([torch.where(hole, self.fill.to(image.dtype), image), hole.to(image.dtype)], dim=1)
+
+    def silence_unseen_taps(self, resolution: int) -> None:
+        """Set to zero the weights that training at `resolution` px can never reach; here there are none."""
+
+
+class Generator(Painter):
+    """The completion network: 17 layers, 6.07 M parameters, any height and width.
+
+    `fill_color` and `largest_hole` are those of `Painter`. With `dilated` False all dilations are 1,
+    to measure what they are worth.
+    """
+
+    def __init__(
+        self,
+        fill_color: Sequence[float] = (0.5, 0.5, 0.5),
+        largest_hole: int | None = None,
+        dilated: bool = True,
+    ) -> None:
+        super().__init__(fill_color, largest_hole)
+        self.table = GENERATOR if dilated else UNDILATED
+        self.layers = nn.Sequential()
+        channels = 4
+        for layer in self.table[:-1]:
+            self.layers.extend([_convolution(channels, layer), nn.BatchNorm2d(layer.channels), nn.ReLU(inplace=True)])
+            channels = layer.channels
+        self.layers.append(Conv2d(channels, self.table[-1]))
 
     def forward(self, x: Tensor) -> Tensor:
         """The prediction (N, 3, H, W) in 0..1, everywhere, from (N, 4, H, W): see `masked`.
@@ -275,17 +297,17 @@ class Discriminator(HubModel):
     """Tells real images from completed ones: a global branch, a local branch, one joint score.
 
     `image_size` is the side of the global input in px and twice that of the local patch: 256 and
-    128 in the paper, 32 and 16 for CIFAR-10.
+    128 in the paper, 32 and 16 for CIFAR-10. With `local` False there is the global branch alone.
     """
 
-    def __init__(self, image_size: int = 256) -> None:
+    def __init__(self, image_size: int = 256, local: bool = True) -> None:
         super().__init__()
         if image_size < 16 or image_size % 2:
             raise ValueError(f"image_size is {image_size}; the discriminator needs an even number of px, 16 or more")
         self.image_size = image_size
         self.global_branch = Branch(GLOBAL, image_size)
-        self.local_branch = Branch(LOCAL, image_size // 2)
-        self.joint = nn.Linear(2 * FEATURES, 1)
+        self.local_branch = Branch(LOCAL, image_size // 2) if local else None
+        self.joint = nn.Linear(FEATURES * (1 + local), 1)
 
     def forward(self, image: Tensor, patch: Tensor) -> Tensor:
         """The score (N, 1) in 0..1, 1 = real and 0 = completed.
@@ -295,7 +317,9 @@ class Discriminator(HubModel):
         for given, name, size in ((image, "image", self.image_size), (patch, "patch", self.image_size // 2)):
             if given.shape[1:] != (3, size, size):
                 raise ValueError(f"{name} is {tuple(given.shape)}; the discriminator needs (N, 3, {size}, {size})")
-        features = torch.cat([self.global_branch(image), self.local_branch(patch)], dim=1)
+        features = self.global_branch(image)
+        if self.local_branch is not None:
+            features = torch.cat([features, self.local_branch(patch)], dim=1)
         return torch.sigmoid(self.joint(features).float())
 
 

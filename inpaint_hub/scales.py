@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -20,6 +22,17 @@ def shrunk(known: np.ndarray, hole: np.ndarray, factor: int) -> tuple[np.ndarray
     share = F.avg_pool2d(weight, factor)
     mean = F.avg_pool2d(F.pad(_planes(known), sides, mode="replicate") * weight, factor) / share.clamp(min=1e-6)
     return _array(mean), _array(share)[:, :, 0] < 0.5
+
+
+def resized(known: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Known pixels (S, S, 3) and hole (S, S) at `side` px: a pixel is hole where less than half of it is known."""
+    if side == len(hole):
+        return known, hole
+    scale: dict[str, Any] = {"mode": "bilinear", "antialias": True} if side < len(hole) else {"mode": "bilinear"}
+    weight = _planes(~hole[:, :, None])
+    share = F.interpolate(weight, (side, side), **scale)
+    mean = F.interpolate(_planes(known) * weight, (side, side), **scale) / share.clamp(min=1e-6)
+    return _array(mean.clamp(0, 1)), _array(share)[:, :, 0] < 0.5
 
 
 def enlarged(values: np.ndarray, like: np.ndarray, factor: int) -> np.ndarray:

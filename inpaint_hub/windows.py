@@ -61,6 +61,18 @@ def window_around(hole: np.ndarray, context_px: int, multiple: int) -> Window:
     return around(hole).grown(context_px, multiple, hole.shape)
 
 
+def square(box: Window, side: int, shape: tuple[int, ...]) -> Window:
+    """The square of `side` px around a box no larger, moved into a photo of `shape` (H, W).
+
+    Where the photo is smaller it begins at its edge, and ends beyond.
+    """
+    top, left = (
+        max(0, min((low + high - side) // 2, length - side))
+        for low, high, length in ((box.top, box.bottom, shape[0]), (box.left, box.right, shape[1]))
+    )
+    return Window(top, left, top + side, left + side)
+
+
 def boxes(hole: np.ndarray, context_px: int) -> list[Window]:
     """Boxes that hold every hole pixel of (H, W) bool, each in one of them, at the least total cost found.
 

@@ -12,7 +12,7 @@ from conftest import ROOT
 LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker"],
     ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
-    ["classical", "data", "updates", "masks", "folded", "history", "launch"],
+    ["classical", "context_encoder", "data", "updates", "masks", "folded", "history", "launch"],
     ["inference", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],
     ["cli", "editing"],
