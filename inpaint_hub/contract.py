@@ -173,6 +173,7 @@ def _hole(mask: Any, batch: int, height: int, width: int) -> np.ndarray:
         raise ValueError(f"mask is a {type(mask).__name__}; give a PIL image, a NumPy array or a tensor, True = hole")
     values = _one_channel(values, batch, height, width)
     if values.dtype.kind == "b":
+        values = values.view(np.uint8) != 0  # Pillow's True has all bits set, with which libraries of C miscount
         return np.broadcast_to(values, (batch, height, width)).copy()
     if values.dtype.kind not in "uif":
         raise ValueError(f"mask has dtype {values.dtype}; give bool, integers or float, white = hole")
