@@ -55,6 +55,10 @@ TITLE = "Inpaint Hub"
 WHAT_TO_DO = "Open a photo, brush over whatever should go, and press **Fill**."
 NO_PHOTO = "There is no photo yet: open one, paste one, or pick an example."
 NO_BEFORE = "There is nothing to go back to: this is the photo that you opened."
+NO_BRUSH = (
+    "This browser lends no WebGL, so nothing can be brushed here: choose a photo above, and under **More choices** a"
+    " mask, a picture of the same size that is white where the photo should be filled."
+)
 NO_RESULT = "There is no result to go on from yet: press Fill first."
 OUTSIDE = "Files come as uploads; this page fetches nothing from other places."
 WORDS = {  # what a layman reads; a method that is not here goes by its name
@@ -78,6 +82,9 @@ SHOW_RESULT = """() => {
   return {__type__: 'update', interactive: true}  // the download button
 }"""
 HEAD = """<script>
+if (!['webgl2', 'webgl'].some(kind => document.createElement('canvas').getContext(kind))) {
+  document.documentElement.classList.add('no-brush')
+}
 document.addEventListener('paste', event => {
   const picture = [...event.clipboardData.files].find(file => file.type.startsWith('image/'))
   if (!picture) return
@@ -271,6 +278,7 @@ def _fill_tab(model: str) -> dict[str, Any]:
                 type="index",
                 elem_id="examples",
             )
+            gr.Markdown(NO_BRUSH, elem_id="no-brush")
             editor = gr.ImageEditor(
                 label="Brush over what should go",
                 sources=(),

@@ -358,14 +358,19 @@ def wait_for_photo(page: Page) -> None:
     page.wait_for_timeout(1000)
 
 
-def brush(page: Page) -> None:
+def keep(page: Page, name: str) -> None:
+    """A screenshot in build/screenshots, to be looked at."""
+    page.screenshot(path=ROOT / "build" / "screenshots" / f"{name}.png", full_page=True)
+
+
+def brush(page: Page, reach: int = 60) -> None:
     """One stroke from left to right across the middle of the photo."""
     box = page.locator("#editor canvas").first.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 60, y)
+    page.mouse.move(x - reach, y)
     page.mouse.down()
-    page.mouse.move(x + 60, y, steps=12)
+    page.mouse.move(x + reach, y, steps=12)
     page.mouse.up()
     page.wait_for_timeout(1000)
 
@@ -492,7 +497,69 @@ def test_a_finger_paints_on_a_phone_and_nothing_is_wider_than_its_screen(
     assert hole[300, 400]
     assert np.array_equal(result[~hole], photo_of(600, 800, channels=3)[~hole])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    keep(page, "phone")
     context.close()
+
+
+@pytest.mark.browser
+def test_without_webgl_the_page_says_so_and_fills_what_a_mask_marks(server: Server, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+    if CHROMIUM is None:
+        pytest.skip("the browser tests need chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, "--disable-3d-apis"])
+        page = browser.new_page()
+        page.set_default_timeout(1000 * PATIENCE_S)
+        page.goto(server.url)
+        page.get_by_text("This browser lends no WebGL").wait_for()
+        assert not page.locator("#editor").is_visible()
+        photo, hole = photo_of(60, 80, channels=3), some_hole(60, 80)
+        Image.fromarray(photo).save(tmp_path / "photo.png")
+        Image.fromarray(hole).save(tmp_path / "mask.png")
+        page.locator("#photo input[type=file]").set_input_files(tmp_path / "photo.png")
+        page.get_by_role("button", name="More choices").click()
+        page.locator("#mask input[type=file]").set_input_files(tmp_path / "mask.png")
+        page.locator("#mask").get_by_text("mask").nth(1).wait_for()
+        result = fill(page, "photo.png")
+        keep(page, "no-webgl")
+        browser.close()
+    assert np.array_equal(result[~hole], photo[~hole])
+    assert (result[hole] != photo[hole]).any()
+
+
+@pytest.mark.browser
+def test_what_is_erased_again_is_not_filled(tab: Page, server: Server, tmp_path: Path) -> None:
+    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
+    upload(tab, tmp_path / "photo.png")
+    brush(tab)
+    fill(tab, "photo.png")
+    brushed = hole_at((800, 600), [last_strokes(server)])
+    tab.locator('#editor button[aria-label="Erase"]').click()
+    brush(tab, reach=20)
+    fill(tab, "photo.png")
+    left = hole_at((800, 600), [last_strokes(server)])
+    assert brushed[300, 400]
+    assert not left[300, 400]
+    assert 0 < left.sum() < brushed.sum()
+
+
+@pytest.mark.browser
+def test_the_slider_uncovers_what_was_there_before(tab: Page, tmp_path: Path) -> None:
+    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
+    upload(tab, tmp_path / "photo.png")
+    brush(tab)
+    fill(tab, "photo.png")
+    divider = tab.locator("#result [data-testid=slider] .icon.center")
+    before = divider.bounding_box()
+    assert before is not None
+    tab.mouse.move(before["x"] + before["width"] / 2, before["y"] + before["height"] / 2)
+    tab.mouse.down()
+    tab.mouse.move(before["x"] + 200, before["y"] + before["height"] / 2, steps=5)
+    tab.mouse.up()
+    after = divider.bounding_box()
+    assert after is not None
+    assert after["x"] > before["x"] + 100
+    keep(tab, "slider")
 
 
 @pytest.mark.browser
@@ -504,8 +571,10 @@ def test_every_tab_shows_its_content(tab: Page) -> None:
     tab.get_by_role("tab", name="Compare").click()
     tab.locator("#compare").click()
     tab.locator("#gallery img").nth(2).wait_for()
+    keep(tab, "compare")
     tab.get_by_role("tab", name="What the networks know").click()
     tab.get_by_role("button", name="faces").click()
     tab.get_by_text("PSNR in the hole").first.wait_for()
+    keep(tab, "known")
     tab.get_by_role("tab", name="For programs").click()
     tab.locator("#programs code").get_by_text("api_name").first.wait_for()
