@@ -3,11 +3,12 @@
     PYTHONPATH=. python benchmarks/by_eye.py pairs path/to/photos --output votes --count 40
     PYTHONPATH=. python benchmarks/by_eye.py count votes
 
-The first command draws an object-like hole in each of `--count` photos, fills it by `--ours` and by each of `--against`
-in turn (`original` is the photo itself), and writes one unlabelled picture a pair, in a shuffled order: A, the masked
-photo, B. Look at them, write a line a pair to votes/votes.txt, as in `07 A`, `08 B` or `09 =`, and only then let the
-second command read votes/key.json and count. A tie is half a vote for each; the interval is Wilson's, of 95 %. Pairs
-that are the same, to the byte, are not shown and count as even: judges see differences where there are none.
+The first command draws a hole, like an object or over a part of a face, in each of `--count` photos, fills it by
+`--ours` and by each of `--against` in turn (`original` is the photo itself), and writes one unlabelled picture a pair,
+in a shuffled order: A, the masked photo, B. Look at them, write a line a pair to votes/votes.txt, as in `07 A`, `08 B`
+or `09 =`, and only then let the second command read votes/key.json and count. A tie is half a vote for each; the
+interval is Wilson's, of 95 %. Pairs that are the same, to the byte, are not shown and count as even: judges see
+differences where there are none.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ from inpaint_hub.methods import fill
 SIDE = 320  # px of a photo that a panel shows, scaled to
 PANEL = 480  # px
 WIDTHS = (0.12, 0.30)  # of a hole, in widths of its photo
+FACE_PARTS = (  # top, left, bottom, right, in sides of a centre crop of Labeled Faces in the Wild, deep-funneled
+    (0.32, 0.24, 0.56, 0.50),  # an eye
+    (0.32, 0.50, 0.56, 0.76),  # the other
+    (0.34, 0.22, 0.54, 0.78),  # both, and glasses
+    (0.62, 0.30, 0.88, 0.70),  # the mouth
+)
 LARGEST = 800  # px: longer photos are scaled down, so that a judge sees them as they are
 
 
@@ -44,6 +51,18 @@ def object_like(size: tuple[int, int], random: np.random.Generator) -> np.ndarra
     mask = Image.new("1", (width, height))
     ImageDraw.Draw(mask).polygon(list(zip(x.tolist(), y.tolist(), strict=True)), fill=1)
     return np.asarray(mask)
+
+
+def face_part(size: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+    """(H, W) bool: a box over one of FACE_PARTS of an aligned face that fills the picture."""
+    height, width = size
+    top, left, bottom, right = FACE_PARTS[random.integers(len(FACE_PARTS))]
+    hole = np.zeros(size, dtype=bool)
+    hole[round(top * height) : round(bottom * height), round(left * width) : round(right * width)] = True
+    return hole
+
+
+HOLES = {"object": object_like, "face": face_part}
 
 
 def panel(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -70,7 +89,7 @@ def pairs(args: argparse.Namespace) -> None:
             photo = opened.convert("RGB")
         photo.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
         image = np.asarray(photo)
-        hole = object_like(image.shape[:2], random)
+        hole = HOLES[args.holes](image.shape[:2], random)
         other = args.against[number % len(args.against)]
         ours, theirs = (image if name == "original" else fill(image, hole, method=name) for name in (args.ours, other))
         swapped = bool(random.integers(2))
@@ -127,6 +146,7 @@ def main() -> None:
     make.add_argument("--count", type=int, default=40)
     make.add_argument("--ours", default="patchmatch", help="a method, or a model")
     make.add_argument("--against", nargs="+", default=["biharmonic", "telea", "original"])
+    make.add_argument("--holes", choices=HOLES, default="object", help="like objects, or over parts of aligned faces")
     make.add_argument("--seed", type=int, default=0, help="of the photos taken, their holes, and the order")
     tell = commands.add_parser("count", help="count the votes")
     tell.set_defaults(run=count)

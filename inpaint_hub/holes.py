@@ -13,6 +13,7 @@ edge. Of 20,000 holes at 64×64, rectangles of 16 to 32 px a side (`benchmarks/h
 | rectangles |      0.126 |    0.050 |   0.226 |  0.209 |
 | border     |      0.141 |    0.062 |   0.250 |  1.000 |
 | strokes    |      0.160 |    0.007 |   0.429 |  0.815 |
+| spread     |      0.299 |    0.000 |   0.606 |  0.664 |
 
 Strokes scale with the image; a rectangle touches the edge the more often, the fewer places there
 are: 0.19 at 32 px, 0.035 at 256. Masks of a folder have the areas that they have.
@@ -120,6 +121,7 @@ def border(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     return _inside(boxes, size)
 
 
+SPREAD = 0.6  # of the image
 STROKES, SEGMENTS = 4, 4  # at most, of a hole and of a stroke
 WIDTHS = (1 / 14, 1 / 7)  # of a brush, and
 REACH = 1 / 4  # how far a segment goes at most along each axis, both in sides of a square of the image's area
@@ -165,6 +167,28 @@ def folder(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     return filled
 
 
+def spread(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
+    """One rectangle of any area up to SPREAD of the image, all alike; as often inside as at one side as in a corner.
+
+    To measure by area and by place; `sides` do not count.
+    """
+    lengths = np.array(size)
+    touched = np.floor(3 * draws[:, 4]).astype(np.int64)  # sides of the image
+    axis, far = np.divmod(np.floor(4 * draws[:, 5]).astype(np.int64), 2)
+    touches = (touched[:, None] == 2) | ((touched == 1)[:, None] & (axis[:, None] == np.arange(2)))  # along each axis
+    most = np.maximum(1, lengths - np.where(touches, 1, 2))
+    area = SPREAD * draws[:, 0] * size[0] * size[1]
+    height = np.sqrt(area * 4 ** (draws[:, 1] - 0.5) * size[0] / size[1])  # between half and twice the image's shape
+    height = np.clip(np.maximum(height, area / most[:, 1]).round(), 1, most[:, 0])
+    width = np.clip((area / height).round(), 1, most[:, 1])
+    sides = np.stack([height, width], axis=1).astype(np.int64)
+    free = np.maximum(1, lengths - sides - 1)  # places that touch neither end
+    inside = np.minimum(1 + np.floor(draws[:, 2:4] * free).astype(np.int64), lengths - sides)
+    row_far = np.where(touched == 2, np.floor(2 * draws[:, 6]).astype(np.int64), far)
+    corners = np.where(touches, np.stack([row_far, far], axis=1) * (lengths - sides), inside)
+    return _inside(np.concatenate([corners, corners + sides], axis=1), size)
+
+
 Kind = Callable[[np.ndarray, tuple[int, int], Holes], np.ndarray]
 # (N, H, W) bool for each of `draws` (N, 67): four of the first stream, and those of the shape.
 KINDS: dict[str, Kind] = {
@@ -173,6 +197,7 @@ KINDS: dict[str, Kind] = {
     "border": border,
     "strokes": strokes,
     "folder": folder,
+    "spread": spread,
 }
 
 

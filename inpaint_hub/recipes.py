@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GENERATORS = ("dilated", "undilated", "context-encoder")
-HOLE_KINDS = ("rectangle", "rectangles", "border", "strokes", "folder")
+HOLE_KINDS = ("rectangle", "rectangles", "border", "strokes", "folder", "spread")
 
 
 def _setting(default: Any, meaning: str) -> Any:
@@ -64,9 +64,8 @@ class Recipe:
         mix = self.hole_mix()
         rules = {
             "generator": self.generator in GENERATORS,
-            "resolution": self.resolution >= 16 and (
-                self.generator != "context-encoder" or self.resolution in (32, 64, 128)
-            ),
+            "resolution": self.resolution >= 16
+            and (self.generator != "context-encoder" or self.resolution in (32, 64, 128)),
             "train_batch_size": self.train_batch_size >= 2,  # batch norm needs two
             "gradient_accumulation_steps": 1 <= self.gradient_accumulation_steps <= self.train_batch_size // 2,
             "num_train_epochs": self.num_train_epochs >= 1,

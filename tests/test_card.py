@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inpaint_hub import Discriminator, Generator
+from inpaint_hub.context_encoder import ContextEncoder
 from inpaint_hub.recipes import PRESETS
 
 FACTS = {
@@ -64,3 +65,11 @@ def test_a_discriminators_card_does_not_promise_filling(tmp_path: Path) -> None:
     card = (tmp_path / "README.md").read_text()
     assert "Discriminator.from_pretrained" in card
     assert "Inpainter" not in card
+
+
+def test_a_context_encoders_card_says_what_it_is(tmp_path: Path) -> None:
+    ContextEncoder(image_size=32).save_pretrained(tmp_path, model_card_kwargs=FACTS)
+    card = (tmp_path / "README.md").read_text()
+    assert "a context encoder (D. Pathak et al. 2016" in card
+    assert "17 layers" not in card
+    assert "150 px" not in card

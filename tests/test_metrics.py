@@ -24,6 +24,7 @@ ORIGINALS = np.random.default_rng(0).integers(20, 235, (2, 16, 16, 3), dtype=np.
         ("l1_hole", 0),
         ("l1_image", 0),
         ("lowpass_hole", 0),
+        ("seam", 0),
     ],
 )
 def test_a_perfect_fill_has_the_best_figure(name: str, best: float) -> None:
@@ -60,3 +61,22 @@ def test_the_low_pass_error_sees_a_wrong_colour_and_not_a_wrong_texture() -> Non
     assert METRICS["l1_hole"](shifted, originals, hole) == METRICS["l1_hole"](textured, originals, hole)
     assert METRICS["lowpass_hole"](shifted, originals, hole) == pytest.approx(16 / 255, rel=0.15)
     assert METRICS["lowpass_hole"](textured, originals, hole) < 16 / 255 / 5
+
+
+def test_the_seam_error_is_of_the_steps_across_the_holes_edge_alone() -> None:
+    originals = np.zeros((1, 8, 8, 3), dtype=np.uint8)
+    hole = np.zeros((1, 8, 8), dtype=bool)
+    hole[0, 2:6, 2:6] = True
+    rim_is_off, inside_is_off = originals.copy(), originals.copy()
+    rim_is_off[hole] = 51
+    inside_is_off[0, 3:5, 3:5] = 51
+    assert METRICS["seam"](rim_is_off, originals, hole) == pytest.approx(0.2)
+    assert METRICS["seam"](inside_is_off, originals, hole) == 0
+
+
+def test_a_figure_of_the_whole_comes_from_those_of_each_image() -> None:
+    results = np.random.default_rng(1).integers(20, 235, ORIGINALS.shape, dtype=np.uint8)
+    for metric in METRICS.values():
+        each = metric.each(results, ORIGINALS, HOLES)
+        assert each.shape == (2,)
+        assert metric.whole(each) == metric(results, ORIGINALS, HOLES)

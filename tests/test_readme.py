@@ -45,7 +45,7 @@ def test_every_flag_that_it_names_is_one(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(sys, "argv", ["train_accelerate.py", "--help"])
     with pytest.raises(SystemExit):
         parse_args()
-    for command in ("fill", "export", "space"):
+    for command in ("fill", "compare", "export", "space"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
     known = capsys.readouterr().out + (ROOT / "benchmarks" / "rectangles.py").read_text()

@@ -12,9 +12,11 @@ from conftest import ROOT
 LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker"],
     ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
-    ["classical", "context_encoder", "data", "updates", "masks", "folded", "history", "launch"],
+    ["classical", "context_encoder", "semantics", "data", "updates", "masks", "folded", "history", "launch"],
     ["inference", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],
+    ["comparison"],
+    ["report"],
     ["cli", "editing"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
@@ -26,7 +28,7 @@ ONLY_IN = {
     "fsspec": {"sources"},
     "cv2": {"classical"},
     "patchmatch": {"classical"},
-    "matplotlib": {"history"},
+    "matplotlib": {"history", "report"},
     "skimage": {"classical", "metrics"},
     "spaces": {"app"},
 }
