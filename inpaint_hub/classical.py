@@ -53,20 +53,26 @@ def patchmatch(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.n
 
     Far holes are filled one by one, and a long one in parts; what is filled is known to the next.
     """
-    import patchmatch as library
-
     result, left = image.copy(), hole.copy()
     for box in boxes(hole, SEARCH_PX):
-        window, place = box.grown(SEARCH_PX, 1, hole.shape), box.slices
-        if left[window.slices].all():  # in the middle of a huge hole
-            window = Window(0, 0, *hole.shape)
-        with _SEEDED:
-            library.set_random_seed(seed)
-            filled = library.inpaint(result[window.slices], left[window.slices], patch_size=PATCH_RADIUS)
-        inside = filled[box.moved(-window.top, -window.left).slices]
-        result[place][left[place]] = inside[left[place]]
-        left[place] = False
+        filled, where = match(result, left, box, SEARCH_PX, seed=seed), left[box.slices]
+        result[box.slices][where] = filled[where]
+        left[box.slices] = False
     return result
+
+
+def match(image: np.ndarray, hole: np.ndarray, box: Window, context_px: int, /, *, seed: int = 0) -> np.ndarray:
+    """(h, w, 3) uint8: the box of the image (H, W, 3), filled from patches within `context_px` around it."""
+    import patchmatch as library
+
+    window = box.grown(context_px, 1, hole.shape)
+    if hole[window.slices].all():  # in the middle of a huge hole
+        window = Window(0, 0, *hole.shape)
+    with _SEEDED:
+        library.set_random_seed(seed)
+        filled = library.inpaint(image[window.slices], hole[window.slices], patch_size=PATCH_RADIUS)
+    inside: np.ndarray = filled[box.moved(-window.top, -window.left).slices]
+    return inside
 
 
 CLASSICAL: dict[str, Fill] = {"telea": telea, "navier-stokes": navier_stokes, "biharmonic": biharmonic}

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .inference import Inpainter
 
 
+GUIDE = "scenes"  # the shipped model that knows photos
+
+
 class Method(Protocol):
     """A copy of `image` with the hole filled, as `inpaint_hub.contract` says; with nothing masked the image itself."""
 
@@ -110,7 +113,18 @@ def _shipped(name: str, image: ImageLike, mask: Any, /, *, seed: int = 0) -> Ima
     return _shipped_generator(name)(image, mask, seed=seed)
 
 
+def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled as `detail.guided` does, by the network for photos."""
+    from .detail import guided  # with it comes PyTorch
+
+    def network(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+        return np.asarray(_shipped(GUIDE, image, hole, seed=seed))
+
+    return guided(image, hole, network, seed=seed)
+
+
 METHODS: dict[str, Method] = {
     **{name: partial(_from_library, name, fill) for name, fill in (CLASSICAL | PATCH_BASED).items()},
+    "guided": partial(_from_library, "guided", _guided),
     **{name: partial(_shipped, name) for name in shipped()},
 }

@@ -15,14 +15,14 @@ from hypothesis import assume, given, settings
 from strategies import KINDS, cases, changed_under, image_of, pixels_of
 
 from inpaint_hub import METHODS, fill
-from inpaint_hub.classical import CLASSICAL, PATCH_BASED, biharmonic, patchmatch
+from inpaint_hub.classical import biharmonic, patchmatch
 from inpaint_hub.pretrained import shipped
 
 if sys.version_info >= (3, 11):
     NAMES = list(METHODS)
 else:  # PyPatchMatch's first Python is 3.11
-    NAMES = [name for name in METHODS if name != "patchmatch"]
-FROM_LIBRARIES = [name for name in NAMES if name in CLASSICAL | PATCH_BASED]
+    NAMES = [name for name in METHODS if name not in ("patchmatch", "guided")]
+FROM_LIBRARIES = [name for name in NAMES if name not in shipped()]
 
 HOLE = np.zeros((21, 17), dtype=bool)
 HOLE[5:12, 9:17] = True  # up to the border
@@ -141,7 +141,8 @@ def test_a_folder_that_holds_a_model_is_a_method() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "library"), [("telea", "cv2"), ("biharmonic", "skimage"), ("patchmatch", "patchmatch")]
+    ("method", "library"),
+    [("telea", "cv2"), ("biharmonic", "skimage"), ("patchmatch", "patchmatch"), ("guided", "patchmatch")],
 )
 def test_without_its_library_a_method_names_the_extra_that_brings_it(method: str, library: str) -> None:
     code = (

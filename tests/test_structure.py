@@ -13,7 +13,7 @@ LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker"],
     ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
     ["classical", "context_encoder", "semantics", "data", "updates", "masks", "folded", "history", "launch"],
-    ["inference", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
+    ["inference", "detail", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],
     ["comparison"],
     ["report"],

@@ -1,0 +1,85 @@
+"""Texture from the photo itself, chosen by a guide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inpaint_hub import detail, fill
+from inpaint_hub.classical import SEARCH_PX
+from inpaint_hub.detail import CLEARLY, guided, nearest
+from inpaint_hub.windows import Window
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (160, 150, 3), dtype=np.uint8)
+HOLE = np.zeros((160, 150), dtype=bool)
+HOLE[70:95, 60:88] = True
+
+
+def flat(value: int) -> detail.Fill:
+    """A guide that sees one grey everywhere."""
+    return lambda image, hole, /, *, seed=0: np.where(hole[:, :, None], np.uint8(value), image)
+
+
+@pytest.fixture
+def grey_fills(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PatchMatch finds a bright thing far away, and darker ones the nearer it looks."""
+
+    def match(image: np.ndarray, hole: np.ndarray, box: Window, context_px: int, /, *, seed: int = 0) -> np.ndarray:
+        return np.full((box.bottom - box.top, box.right - box.left, 3), min(context_px, 250), dtype=np.uint8)
+
+    monkeypatch.setattr(detail, "match", match)
+    monkeypatch.setattr(detail, "telea", flat(30))
+
+
+@pytest.mark.usefixtures("grey_fills")
+def test_what_is_nearby_fills_where_the_guide_sees_no_other_thing() -> None:
+    assert (guided(IMAGE, HOLE, flat(30))[HOLE] < 40).all()
+
+
+@pytest.mark.usefixtures("grey_fills")
+def test_patchmatch_fills_where_the_guide_agrees_with_it() -> None:
+    assert (guided(IMAGE, HOLE, flat(255))[HOLE] == 250).all()
+
+
+@pytest.mark.usefixtures("grey_fills")
+def test_each_of_two_far_holes_is_chosen_for_itself() -> None:
+    image = np.full((160, 5 * SEARCH_PX, 3), 128, dtype=np.uint8)
+    left, right = np.zeros((2, *image.shape[:2]), dtype=bool)
+    left[60:90, 300:330] = right[60:90, -330:-300] = True
+    image[:, : image.shape[1] // 2] = 9
+
+    def guide(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+        return flat(30 if image[0, 0, 0] == 9 else 255)(image, hole)
+
+    result = guided(image, left | right, guide)
+    assert (result[left] < 40).all()
+    assert (result[right] == 250).all()
+
+
+def test_a_fill_that_is_hardly_nearer_to_the_guide_is_not_taken() -> None:
+    hole = np.ones((20, 20), dtype=bool)
+    seen = np.full((20, 20, 3), 100.0)
+    hardly, clearly = 100 * (1 - CLEARLY / 2), 100 * (1 - 2 * CLEARLY)
+    assert nearest(np.stack([seen + 100, seen + hardly]), seen, hole) == 0
+    assert nearest(np.stack([seen + 100, seen + hardly, seen - clearly]), seen, hole) == 2
+
+
+def test_a_photo_that_is_all_nearby_needs_no_guide() -> None:
+    pytest.importorskip("patchmatch", reason="its library needs Python 3.11")
+    hole = np.zeros((24, 20), dtype=bool)
+    hole[4:12, 5:16] = True
+
+    def guide(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+        raise AssertionError("there is nothing to choose from")
+
+    assert np.array_equal(guided(IMAGE[:24, :20], hole, guide), fill(IMAGE[:24, :20], hole, method="patchmatch"))
+
+
+def test_known_pixels_survive_and_nothing_under_the_hole_leaks() -> None:
+    pytest.importorskip("patchmatch", reason="its library needs Python 3.11")
+    other = IMAGE.copy()
+    other[HOLE] = 255
+    result = fill(IMAGE, HOLE, method="guided")
+    assert np.array_equal(result[~HOLE], IMAGE[~HOLE])
+    assert np.array_equal(result, fill(other, HOLE, method="guided"))
+    assert np.array_equal(result, fill(IMAGE, HOLE, method="guided"))
