@@ -16,6 +16,7 @@ from conftest import ROOT
 from PIL import Image, ImageDraw
 
 from inpaint_hub import METHODS
+from inpaint_hub.cli import DEFAULT
 
 HOLE = (8, 6, 16, 14)
 
@@ -62,7 +63,7 @@ def test_a_photo_and_its_mask_become_a_filled_photo(tmp_path: Path) -> None:
     pixels, mask = photo_at(tmp_path / "photo.png"), mask_at(tmp_path / "mask.png")
     done = run("fill", tmp_path / "photo.png", mask, "--output", tmp_path / "new/filled.png")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{tmp_path}/new/filled.png: 64 px filled by telea\n"
+    assert done.stdout == f"{tmp_path}/new/filled.png: 64 px filled by {DEFAULT}\n"
     with Image.open(tmp_path / "new/filled.png") as image:
         result = np.array(image)
     result[6:14, 8:16], pixels[6:14, 8:16] = 0, 0
@@ -173,6 +174,13 @@ def test_an_inverted_mask_is_asked_about_and_filled_as_the_flag_says(tmp_path: P
     assert ": 704 px filled" in run(*command, "--no-invert-mask", "--overwrite").stdout
 
 
+def test_photos_are_filled_by_what_people_prefer_if_its_library_is_there() -> None:
+    pytest.importorskip("patchmatch", reason="it needs Python 3.11")
+    without = "import sys; sys.modules['patchmatch'] = None; from inpaint_hub import cli; print(cli.DEFAULT)"
+    run = subprocess.run([sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (DEFAULT, run.stdout.strip()) == ("guided", "telea")
+
+
 def test_dilate_and_brush_strokes_are_told(tmp_path: Path) -> None:
     photo_at(tmp_path / "photo.png")
     brush = Image.new("RGBA", (32, 24), (0, 0, 0, 0))
@@ -182,7 +190,7 @@ def test_dilate_and_brush_strokes_are_told(tmp_path: Path) -> None:
         *("fill", tmp_path / "photo.png", tmp_path / "brush.png", "--output", tmp_path / "filled.png"),
         *("--dilate", "2", "--feather", "3"),
     )
-    assert ": 144 px filled by telea" in done.stdout
+    assert f": 144 px filled by {DEFAULT}" in done.stdout
     assert "note: whatever is not transparent in the mask was taken as the hole" in done.stdout
 
 
