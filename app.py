@@ -30,13 +30,13 @@ except ImportError:
     GPU = None
 
 from inpaint_hub import METHODS, editing, hub
+from inpaint_hub.cli import DEFAULT as DEFAULT_METHOD
 from inpaint_hub.methods import named
 from inpaint_hub.pretrained import locate, shipped
 from inpaint_hub.worker import Worker
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.jpg"))
 BRUSH_COLOR = "#ff8a3d"
-DEFAULT_METHOD = "cifar10"
 OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
 MODEL_BYTES = 100_000_000  # of a visitor's model; those of this library have 24 MB
 GROW_PX = 200  # the most
@@ -66,8 +66,11 @@ WORDS = {  # what a layman reads; a method that is not here goes by its name
     "navier-stokes": "Smooth, follows lines (Navier–Stokes)",
     "biharmonic": "Very smooth – small spots only, slow (biharmonic)",
     "patchmatch": "Copies texture from around – grass, walls, sky (PatchMatch)",
+    "guided": "Best for photos – copies what fits from around, guided by a network (guided)",
     "cifar10": "Network trained on tiny everyday pictures (cifar10)",
+    "context-encoder": "Network of the generation before, on tiny pictures (context-encoder)",
     "faces": "Network trained on faces (faces)",
+    "flowers": "Network trained on flowers (flowers)",
     "scenes": "Network trained on landscapes and streets (scenes)",
 }
 MADE_UP = "What is filled is made up. Do not take it for evidence."

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -83,7 +84,7 @@ def test_a_model_that_is_none_ends_the_start_with_a_sentence(monkeypatch: pytest
 def test_the_model_comes_from_the_environment_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["app.py"])
     monkeypatch.delenv("INPAINT_MODEL", raising=False)
-    assert app.parse_args().model == "cifar10"
+    assert app.parse_args().model == ("guided" if find_spec("patchmatch") else "telea")  # as on the command line
     monkeypatch.setenv("INPAINT_MODEL", "owner/one")
     assert app.parse_args().model == "owner/one"
     monkeypatch.setattr(sys, "argv", ["app.py", "--model", "owner/other"])
