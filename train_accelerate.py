@@ -27,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
-from inpaint_hub.averaging import interpolate, moving_average, settle
+from inpaint_hub.averaging import halve, interpolate, moving_average, settle
 from inpaint_hub.context_encoder import ContextEncoder
 from inpaint_hub.data import TERMS, Batch, Images, Training, mean_color, split_images, training_batch
 from inpaint_hub.estimate import estimate
@@ -233,7 +233,7 @@ def main() -> None:
         if progress.before_adversarial:
             interpolate(averaged, progress.before_adversarial, recipe.interpolation)
             settled()
-        generator = averaged.half().float().cpu()
+        generator = halve(averaged).float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
         facts["counts"] = {"validation": len(images.validation), "test": len(images.test)}
         facts["counts"]["train"] = sum(place["visited"] for place in places) if stream else images.train.count
@@ -358,7 +358,7 @@ def shown_command(argv: list[str], token: str | None) -> str:
 def publish(generator: Painter, discriminator: Discriminator, facts: dict[str, Any], folder: Path) -> None:
     """FOLDER as a model folder: the generator, its card, and the discriminator in a folder of its own."""
     (folder / "README.md").unlink(missing_ok=True)  # the mixin would keep the card of a shorter run
-    generator.half().save_pretrained(folder, model_card_kwargs=facts)
+    halve(generator).save_pretrained(folder, model_card_kwargs=facts)
     (folder / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
     discriminator.save_pretrained(folder / "discriminator")
 

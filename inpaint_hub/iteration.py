@@ -69,10 +69,9 @@ def iterate(
                 accelerator.backward(loss_of(piece) / pieces)
         if norms:
             found[f"grad_norm_{name}"] = gradient_norm(optimizers, accelerator)
-        with accelerator.autocast():  # for Muon's products, which cost as much as a small network's own
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
 
     # Scores are from before an update and after the other one: a discriminator that cannot tell scores `real` lower.
     def noted(name: str, value: Tensor) -> Tensor:

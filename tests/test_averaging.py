@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from inpaint_hub import Generator
-from inpaint_hub.averaging import RAMP, interpolate, moving_average, settle
+from inpaint_hub.averaging import RAMP, halve, interpolate, moving_average, settle
 from inpaint_hub.data import InMemory, training_batch
 from inpaint_hub.holes import Holes
 
@@ -53,3 +54,15 @@ def test_settling_gives_averaged_weights_the_statistics_of_what_they_see() -> No
         settle(generator, [batch])
         after = (generator.eval()(masked) - wanted).abs().mean()
     assert after < 0.02 < before
+
+
+def test_half_precision_keeps_statistics_that_are_beyond_its_range(tmp_path: Path) -> None:
+    generator = Generator()
+    first = generator.layers[1]
+    first.running_var.fill_(4e5)  # half ends at 65,504
+    expected = halve(generator).float().eval()(torch.full((1, 4, 16, 16), 0.5))
+    halve(generator).save_pretrained(tmp_path)
+    loaded = Generator.from_pretrained(tmp_path)
+    assert torch.equal(loaded.layers[1].running_var, torch.full((64,), 4e5))
+    assert loaded.layers[0].weight.dtype == torch.float32
+    assert torch.equal(loaded(torch.full((1, 4, 16, 16), 0.5)), expected)
