@@ -55,11 +55,9 @@ TITLE = "Inpaint Hub"
 WHAT_TO_DO = "Open a photo, brush over whatever should go, and press **Fill**."
 NO_PHOTO = "There is no photo yet: open one, paste one, or pick an example."
 NO_BEFORE = "There is nothing to go back to: this is the photo that you opened."
-NO_BRUSH = (
-    "This browser lends no WebGL, so nothing can be brushed here: choose a photo above, and under **More choices** a"
-    " mask, a picture of the same size that is white where the photo should be filled."
-)
 NO_RESULT = "There is no result to go on from yet: press Fill first."
+ENDPOINTS = "fill", "compare"
+OTHERS = "Two endpoints answer here, /fill and /compare."
 OUTSIDE = "Files come as uploads; this page fetches nothing from other places."
 WORDS = {  # what a layman reads; a method that is not here goes by its name
     "telea": "Smooth – for scratches, wires and text (Telea)",
@@ -73,6 +71,10 @@ WORDS = {  # what a layman reads; a method that is not here goes by its name
     "flowers": "Network trained on flowers (flowers)",
     "scenes": "Network trained on landscapes and streets (scenes)",
 }
+NO_WEBGL = (
+    "This browser cannot show the brush, which needs WebGL. Give a mask instead, under **More choices**:"
+    " a picture of the photo's size that is white where it should be filled."
+)
 MADE_UP = "What is filled is made up. Do not take it for evidence."
 EDITOR_HEIGHT_PX = 460
 BUSY = "() => { document.getElementById('fill').classList.add('busy') }"
@@ -85,9 +87,9 @@ SHOW_RESULT = """() => {
   return {__type__: 'update', interactive: true}  // the download button
 }"""
 HEAD = """<script>
-if (!['webgl2', 'webgl'].some(kind => document.createElement('canvas').getContext(kind))) {
-  document.documentElement.classList.add('no-brush')
-}
+const brushable = document.createElement('canvas').getContext('webgl2')  // app.css cannot know it
+const hidden = brushable ? '#no-webgl' : '#editor'
+document.head.insertAdjacentHTML('beforeend', `<style>${hidden} { display: none !important }</style>`)
 document.addEventListener('paste', event => {
   const picture = [...event.clipboardData.files].find(file => file.type.startsWith('image/'))
   if (!picture) return
@@ -144,7 +146,7 @@ async def take_uploads_alone(component: gr.blocks.Block, path: str | Path | None
 
 
 class Guard:
-    """Refuses what Gradio's file routes would fetch from other hosts, and forbids browsers to guess what a file is."""
+    """Refuses what Gradio would fetch from other hosts or run beside the endpoints; no browser guesses a file type."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -155,11 +157,20 @@ class Guard:
                 message["headers"] = [*message.get("headers", []), (b"x-content-type-options", b"nosniff")]
             await send(message)
 
-        if scope["type"] == "http" and re.search(r"/(file|stream|proxy)=/*\w+:/", scope["path"]):
+        sentence = refused(scope["path"]) if scope["type"] == "http" else None
+        if sentence:
             await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-            await send({"type": "http.response.body", "body": OUTSIDE.encode()})
+            await send({"type": "http.response.body", "body": sentence.encode()})
         else:
             await self.app(scope, receive, guarded if scope["type"] == "http" else send)
+
+
+def refused(path: str) -> str | None:
+    """Why nothing answers at this path of an address, if that is so."""
+    if re.search(r"/(file|stream|proxy)=/*\w+:/", path):
+        return OUTSIDE
+    called = re.search(r"/call/+(?:v2/+)?([^/]*)", path)
+    return OTHERS if called and called[1] not in ENDPOINTS else None
 
 
 class Filler(NamedTuple):
@@ -226,15 +237,20 @@ def refuse(sentence: str) -> NoReturn:
 
 
 def told(filled: editing.Filled, method: str) -> str:
-    """What the page says of a result."""
+    """What the page says of a result; `method` in a layman's words."""
     notes = "".join(f"\n- {note}" for note in filled.notes)
-    return f"{filled.pixels:,} pixels filled in {filled.seconds:.1f} s by {method}. {MADE_UP}{notes}"
+    return f"{filled.pixels:,} pixels filled in {filled.seconds:.1f} s. Method: {method}. {MADE_UP}{notes}"
 
 
 def choices(model: str) -> list[tuple[str, str]]:
     """What a visitor reads, and the method that it means; the page's own model first if it is not shipped."""
     own = [] if model in METHODS else [(f"This page's own network ({Path(model).name})", OWN)]
     return own + [(WORDS.get(name, name), name) for name in METHODS]
+
+
+def chosen_at_first(model: str) -> str:
+    """The method that stands in the list before a visitor chooses."""
+    return model if model in METHODS else OWN
 
 
 def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
@@ -255,9 +271,9 @@ def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
                 compare_button = gr.Button("Compare all methods", variant="primary", elem_id="compare")
                 gallery = gr.Gallery(label="Filled", columns=2, object_fit="contain", elem_id="gallery")
                 compared = gr.Markdown(elem_id="compared")
-            with gr.Tab("What the networks know", elem_id="known"):
-                _cards()
-            with gr.Tab("For programs"):
+            with gr.Tab("Networks", elem_id="known"):  # all names fit on a phone
+                _cards(model)
+            with gr.Tab("API"):
                 gr.Markdown(PROGRAMS.format(methods=", ".join(f"`{name}`" for name in METHODS)), elem_id="programs")
         _events(filler, model, **parts, compare_button=compare_button, gallery=gallery, compared=compared)
     page.queue(max_size=limit["queue"], default_concurrency_limit=limit["concurrency"], api_open=False)
@@ -281,7 +297,6 @@ def _fill_tab(model: str) -> dict[str, Any]:
                 type="index",
                 elem_id="examples",
             )
-            gr.Markdown(NO_BRUSH, elem_id="no-brush")
             editor = gr.ImageEditor(
                 label="Brush over what should go",
                 sources=(),
@@ -294,6 +309,7 @@ def _fill_tab(model: str) -> dict[str, Any]:
                 placeholder=" ",  # Gradio's own asks for a tool before there is a photo
                 elem_id="editor",
             )
+            gr.Markdown(NO_WEBGL, elem_id="no-webgl")  # shown where it is so
             with gr.Accordion("More choices", open=False, elem_id="more"):
                 mask = gr.File(label="A mask instead of brushing: white is filled", height=100, elem_id="mask")
                 grow = gr.Slider(0, GROW_PX, 0, step=1, label="Grow the brushed area by (pixels of the photo)")
@@ -305,7 +321,7 @@ def _fill_tab(model: str) -> dict[str, Any]:
                 )
             method = gr.Dropdown(
                 choices(model),
-                value=choices(model)[0][1] if model not in METHODS else model,
+                value=chosen_at_first(model),
                 label="How to fill",
                 elem_id="method",
             )
@@ -329,15 +345,24 @@ def _fill_tab(model: str) -> dict[str, Any]:
     return {name: part for name, part in locals().items() if name != "model"}
 
 
-def _cards() -> None:
-    """What the shipped networks were trained on, with their figures."""
+def _cards(model: str) -> None:
+    """What the page's own network and the shipped ones were trained on, with their figures."""
+    if model not in METHODS:
+        _card(choices(model)[0][0], hub.folder_of(model))  # without samples: they may be nobody else's business
     for name in shipped():
         folder = Path(locate(name))
-        card = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)[2]
-        with gr.Accordion(WORDS.get(name, name), open=False):
-            if (folder / "sheet.png").is_file():
-                gr.Image(folder / "sheet.png", label="Original, masked, completed", interactive=False, buttons=[])
-            gr.Markdown(re.sub(r"!\[[^\]]*\]\([^)]*\)\n*(\*.*\*\n)?", "", card))
+        _card(WORDS.get(name, name), folder, folder / "sheet.png")
+
+
+def _card(words: str, folder: Path, samples: Path | None = None) -> None:
+    """A model folder's card, that can be opened."""
+    readme = folder / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else "This model came without a card."
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+    with gr.Accordion(words, open=False):
+        if samples and samples.is_file():
+            gr.Image(samples, label="Original, masked, completed", interactive=False, buttons=[])
+        gr.Markdown(re.sub(r"!\[[^\]]*\]\([^)]*\)\n*(\*.*\*\n)?", "", text))
 
 
 def _events(filler: Filler, own_model: str, **part: Any) -> None:
@@ -347,7 +372,7 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
         photo: str,
         mask: str | None = None,
         strokes: Any = None,
-        method: str = DEFAULT_METHOD,
+        method: str = chosen_at_first(own_model),
         model: str | None = None,
         grow_px: int = 0,
         file_format: str = "photo",
@@ -358,7 +383,8 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
         `photo` and `mask` are files; `strokes` may stand for the mask, as the page's editor hands them over. `method`
         fills, or if it is given `model`, "owner/model" on the Hugging Face Hub. `file_format` is "photo" or "png".
         """
-        chosen, name = own_model if method == OWN else method, method
+        words = {name: words for words, name in choices(own_model)}
+        chosen, name = own_model if method == OWN else method, words.get(method, method)
         if model and model.strip():
             name = model.strip()
             progress(0, desc=f"Loading {name}")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from queue import LifoQueue
@@ -22,7 +23,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from conftest import ROOT
-from PIL import Image
+from PIL import Image, ImageColor
 
 from inpaint_hub import Inpainter
 from inpaint_hub.editing import hole_at
@@ -84,11 +85,22 @@ def test_a_model_that_is_none_ends_the_start_with_a_sentence(monkeypatch: pytest
 def test_the_model_comes_from_the_environment_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["app.py"])
     monkeypatch.delenv("INPAINT_MODEL", raising=False)
-    assert app.parse_args().model == ("guided" if find_spec("patchmatch") else "telea")  # as on the command line
+    assert app.parse_args().model == app.DEFAULT_METHOD
     monkeypatch.setenv("INPAINT_MODEL", "owner/one")
     assert app.parse_args().model == "owner/one"
     monkeypatch.setattr(sys, "argv", ["app.py", "--model", "owner/other"])
     assert app.parse_args().model == "owner/other"
+
+
+def test_guided_fills_unless_its_library_is_missing_or_a_model_is_named() -> None:
+    assert ("guided" if find_spec("patchmatch") else "telea") == app.DEFAULT_METHOD  # as on the command line
+    assert app.chosen_at_first("faces") == "faces"
+    assert app.chosen_at_first("owner/model") == app.OWN
+
+
+def test_a_method_without_words_goes_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(app.METHODS, "flowers-of-may", app.METHODS["telea"])
+    assert ("flowers-of-may", "flowers-of-may") in app.choices("telea")
 
 
 def test_every_example_is_small_and_has_a_licence() -> None:
@@ -140,6 +152,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, inpainter: Inpainter) -> It
     """`python app.py` on a free port, with random weights."""
     folder = tmp_path_factory.mktemp("page")
     inpainter.generator.save_pretrained(folder / "model")
+    (folder / "model/README.md").write_text("---\nlicense: mit\n---\nTrained on tulips.")
     (folder / "uploads").mkdir()
     (folder / "sitecustomize.py").write_text(WATCH)
     (folder / "hosts").touch()
@@ -212,6 +225,7 @@ def test_the_endpoint_fills_what_is_white_in_the_mask_and_asks_no_host(
     assert np.array_equal(opened(filled)[~hole], photo[~hole])
     assert (opened(filled)[hole] != photo[hole]).any()
     assert f"{hole.sum()} pixels filled" in said
+    assert "This page's own network (model)" in said
     assert "127.0.0.1" in server.hosts() <= LOOPBACK
 
 
@@ -272,8 +286,38 @@ def test_the_snippet_on_the_page_works(server: Server, tmp_path: Path, monkeypat
     assert len(names["pictures"]) > 1
 
 
+def test_the_pages_own_model_shows_its_card(server: Server) -> None:
+    parts = httpx.get(f"{server.url}/config").json()["components"]
+    assert "Trained on tulips." in [part["props"].get("value") for part in parts]
+
+
+@pytest.mark.parametrize("way", ["call", "call/v2", "call//"])
+@pytest.mark.parametrize("name", ["open_photo", "open_example", "go_on", "go_back", "list"])
+def test_the_pages_own_events_do_not_answer_by_name(server: Server, way: str, name: str) -> None:
+    answer = httpx.post(f"{server.url}/gradio_api/{way}/{name}", json={"data": [1]})
+    assert answer.status_code in (403, 404)
+
+
 def test_only_the_two_endpoints_answer_by_name(server: Server) -> None:
     assert set(httpx.get(f"{server.url}/gradio_api/info").json()["named_endpoints"]) == {"/fill", "/compare"}
+
+
+def test_a_visitor_who_leaves_frees_the_place_in_the_queue(server: Server, files: dict[str, Any]) -> None:
+    """More than the queue holds come one after another, each leaving; then one who stays is served."""
+    from gradio_client import Client
+
+    number = next(
+        event["id"] for event in httpx.get(f"{server.url}/config").json()["dependencies"] if event["api_name"] == "fill"
+    )
+    join = {"fn_index": number, "data": [None, None, None, "telea", "", 0, "photo"]}
+    for visitor in range(app.LIMITS["queue"][0] + 5):
+        sent = httpx.post(f"{server.url}/gradio_api/queue/join", json=join | {"session_hash": f"leaves{visitor}"})
+        assert sent.status_code == 200, sent.text
+        with httpx.stream("GET", f"{server.url}/gradio_api/queue/data?session_hash=leaves{visitor}") as stream:
+            next(stream.iter_lines())
+    stays = Client(server.url, verbose=False, analytics_enabled=False)
+    assert "pixels filled" in stays.predict(**files, method="telea", api_name="/fill")[2]
+    stays.close()
 
 
 def test_no_event_answers_past_the_queue(server: Server) -> None:
@@ -332,19 +376,38 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(params=[1], ids=lambda scale: f"{scale}x")
-def tab(server: Server, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page, open in a browser; no request of it may leave the machine."""
+@contextmanager
+def opened_page(server: Server, browser: Browser, request: pytest.FixtureRequest, **options: Any) -> Iterator[Page]:
+    """The page, open in a browser; no request of it may leave the machine. How it looks at the end is kept."""
     hosts: set[str | None] = set()
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, device_scale_factor=request.param)
+    context = browser.new_context(**options)
     context.set_default_timeout(1000 * PATIENCE_S)
     context.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
     page = context.new_page()
     page.goto(server.url)
-    page.wait_for_selector("#editor canvas")
+    page.locator("#intro").wait_for()
     yield page
+    page.screenshot(path=ROOT / "screenshots" / f"{request.node.name}.png", full_page=True)
     context.close()
     assert hosts - {None} <= LOOPBACK, "a request left the machine"  # data: and blob: have no host
+
+
+@pytest.fixture(params=[1], ids=lambda scale: f"{scale}x")
+def tab(server: Server, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    size = {"width": 1280, "height": 900}
+    with opened_page(server, chromium, request, viewport=size, device_scale_factor=request.param) as page:
+        page.wait_for_selector("#editor canvas")
+        yield page
+
+
+@pytest.fixture(params=["light", "dark"])
+def phone(server: Server, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    size = {"width": 390, "height": 844}
+    options = {"viewport": size, "has_touch": True, "is_mobile": True, "color_scheme": request.param}
+    with opened_page(server, chromium, request, **options) as page:
+        page.wait_for_selector("#editor canvas")
+        yield page
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
 def upload(page: Page, path: Path) -> None:
@@ -353,27 +416,44 @@ def upload(page: Page, path: Path) -> None:
 
 
 def wait_for_photo(page: Page) -> None:
-    """Until the photo is in the editor, and its brush is out."""
+    """Until the photo is seen in the editor, and its brush is out."""
     page.wait_for_selector('#editor button[aria-label="Brush Size"]')
-    page.wait_for_function("document.querySelector('#editor canvas').getBoundingClientRect().width > 150")
-    page.wait_for_timeout(1000)
+    while seen(page)[100:-100, 100:-100].std() < 5:  # it is one colour
+        pass
 
 
-def keep(page: Page, name: str) -> None:
-    """A screenshot in build/screenshots, to be looked at."""
-    page.screenshot(path=ROOT / "build" / "screenshots" / f"{name}.png", full_page=True)
+def seen(page: Page) -> np.ndarray:
+    """The editor's canvas (H, W, 3) as it shows."""
+    return np.array(Image.open(io.BytesIO(page.locator("#editor canvas").first.screenshot())).convert("RGB")).astype(
+        int
+    )
 
 
-def brush(page: Page, reach: int = 60) -> None:
-    """One stroke from left to right across the middle of the photo."""
+def brushed(page: Page) -> int:
+    """How many pixels of the screen have the brush's colour."""
+    return int((abs(seen(page) - ImageColor.getrgb(app.BRUSH_COLOR)).max(axis=2) < 4).sum())
+
+
+def middle(page: Page) -> tuple[float, float]:
+    page.locator("#editor").scroll_into_view_if_needed()
     box = page.locator("#editor canvas").first.bounding_box()
     assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - reach, y)
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def stroke(page: Page, half: int = 60) -> None:
+    """From left to right across the middle of the photo."""
+    x, y = middle(page)
+    page.mouse.move(x - half, y)
     page.mouse.down()
-    page.mouse.move(x + reach, y, steps=12)
+    page.mouse.move(x + half, y, steps=12)
     page.mouse.up()
-    page.wait_for_timeout(1000)
+
+
+def brush(page: Page) -> None:
+    """A stroke that is seen."""
+    while brushed(page) < 1000:
+        stroke(page)
 
 
 def fill(page: Page, name: str) -> np.ndarray:
@@ -476,91 +556,56 @@ def test_a_pasted_photo_opens(tab: Page) -> None:
 
 @pytest.mark.browser
 def test_a_finger_paints_on_a_phone_and_nothing_is_wider_than_its_screen(
-    server: Server, chromium: Browser, tmp_path: Path
+    phone: Page, server: Server, tmp_path: Path
 ) -> None:
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    context.set_default_timeout(1000 * PATIENCE_S)
-    page = context.new_page()
-    page.goto(server.url)
-    page.wait_for_selector("#editor canvas")
     Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
-    upload(page, tmp_path / "photo.png")
-    page.locator("#editor").scroll_into_view_if_needed()
-    box = page.locator("#editor canvas").first.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    finger = context.new_cdp_session(page)
-    for kind, left in [("touchStart", -60), *(("touchMove", left) for left in range(-50, 61, 10))]:
-        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + left, "y": y}]})
-    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    result = fill(page, "photo.png")
+    upload(phone, tmp_path / "photo.png")
+    x, y = middle(phone)
+    finger = phone.context.new_cdp_session(phone)
+    while brushed(phone) < 500:
+        for kind, left in [("touchStart", -60), *(("touchMove", left) for left in range(-50, 61, 10))]:
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + left, "y": y}]})
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    result = fill(phone, "photo.png")
     hole = hole_at((800, 600), [last_strokes(server)])
     assert hole[300, 400]
     assert np.array_equal(result[~hole], photo_of(600, 800, channels=3)[~hole])
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    keep(page, "phone")
-    context.close()
 
 
 @pytest.mark.browser
-def test_without_webgl_the_page_says_so_and_fills_what_a_mask_marks(server: Server, tmp_path: Path) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
-    if CHROMIUM is None:
-        pytest.skip("the browser tests need chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, "--disable-3d-apis"])
-        page = browser.new_page()
-        page.set_default_timeout(1000 * PATIENCE_S)
-        page.goto(server.url)
-        page.get_by_text("This browser lends no WebGL").wait_for()
-        assert not page.locator("#editor").is_visible()
-        photo, hole = photo_of(60, 80, channels=3), some_hole(60, 80)
-        Image.fromarray(photo).save(tmp_path / "photo.png")
-        Image.fromarray(hole).save(tmp_path / "mask.png")
+def test_every_tab_is_in_sight_on_a_phone(phone: Page) -> None:
+    for name in ("Compare", "Networks", "API", "Fill"):
+        phone.get_by_role("tab", name=name).tap()
+        phone.get_by_role("tab", name=name, selected=True).wait_for()
+
+
+@pytest.mark.browser
+def test_a_full_queue_is_told_in_a_sentence(tab: Page) -> None:
+    tab.locator("#examples .gallery-item").nth(1).click()
+    wait_for_photo(tab)
+    full = {"detail": "Queue is full. Max size is 20 and size is 20."}
+    tab.route("**/queue/join*", lambda route: route.fulfill(status=503, json=full))
+    tab.locator("#fill").click()
+    tab.get_by_test_id("toast-text").filter(has_text=re.compile("full|busy")).wait_for()
+
+
+@pytest.mark.browser
+def test_where_nothing_can_be_brushed_a_sentence_says_so_and_a_mask_does(
+    server: Server, chromium: Browser, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    blind = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, "--disable-3d-apis"])
+    Image.fromarray(photo_of(40, 60, channels=3)).save(tmp_path / "photo.png")
+    Image.fromarray(some_hole(40, 60)).save(tmp_path / "mask.png")
+    with opened_page(server, blind, request) as page:
+        page.get_by_text("This browser cannot show the brush").wait_for()
         page.locator("#photo input[type=file]").set_input_files(tmp_path / "photo.png")
+        page.locator("#photo .download").wait_for()
         page.get_by_role("button", name="More choices").click()
         page.locator("#mask input[type=file]").set_input_files(tmp_path / "mask.png")
-        page.locator("#mask").get_by_text("mask").nth(1).wait_for()
+        page.locator("#mask .download").wait_for()
         result = fill(page, "photo.png")
-        keep(page, "no-webgl")
-        browser.close()
-    assert np.array_equal(result[~hole], photo[~hole])
-    assert (result[hole] != photo[hole]).any()
-
-
-@pytest.mark.browser
-def test_what_is_erased_again_is_not_filled(tab: Page, server: Server, tmp_path: Path) -> None:
-    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
-    upload(tab, tmp_path / "photo.png")
-    brush(tab)
-    fill(tab, "photo.png")
-    brushed = hole_at((800, 600), [last_strokes(server)])
-    tab.locator('#editor button[aria-label="Erase"]').click()
-    brush(tab, reach=20)
-    fill(tab, "photo.png")
-    left = hole_at((800, 600), [last_strokes(server)])
-    assert brushed[300, 400]
-    assert not left[300, 400]
-    assert 0 < left.sum() < brushed.sum()
-
-
-@pytest.mark.browser
-def test_the_slider_uncovers_what_was_there_before(tab: Page, tmp_path: Path) -> None:
-    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
-    upload(tab, tmp_path / "photo.png")
-    brush(tab)
-    fill(tab, "photo.png")
-    divider = tab.locator("#result [data-testid=slider] .icon.center")
-    before = divider.bounding_box()
-    assert before is not None
-    tab.mouse.move(before["x"] + before["width"] / 2, before["y"] + before["height"] / 2)
-    tab.mouse.down()
-    tab.mouse.move(before["x"] + 200, before["y"] + before["height"] / 2, steps=5)
-    tab.mouse.up()
-    after = divider.bounding_box()
-    assert after is not None
-    assert after["x"] > before["x"] + 100
-    keep(tab, "slider")
+    blind.close()
+    assert np.array_equal(result[~some_hole(40, 60)], photo_of(40, 60, channels=3)[~some_hole(40, 60)])
 
 
 @pytest.mark.browser
@@ -572,10 +617,44 @@ def test_every_tab_shows_its_content(tab: Page) -> None:
     tab.get_by_role("tab", name="Compare").click()
     tab.locator("#compare").click()
     tab.locator("#gallery img").nth(2).wait_for()
-    keep(tab, "compare")
-    tab.get_by_role("tab", name="What the networks know").click()
+    tab.get_by_role("tab", name="Networks").click()
     tab.get_by_role("button", name="faces").click()
     tab.get_by_text("PSNR in the hole").first.wait_for()
-    keep(tab, "known")
-    tab.get_by_role("tab", name="For programs").click()
+    tab.get_by_role("tab", name="API").click()
     tab.locator("#programs code").get_by_text("api_name").first.wait_for()
+
+
+@pytest.mark.browser
+def test_what_is_erased_again_is_not_filled(tab: Page, server: Server, tmp_path: Path) -> None:
+    Image.fromarray(np.full((600, 800, 3), 90, dtype=np.uint8)).save(tmp_path / "photo.png")
+    tab.locator("#photo input[type=file]").set_input_files(tmp_path / "photo.png")
+    tab.wait_for_selector('#editor button[aria-label="Brush Size"]')
+    brush(tab)
+    fill(tab, "photo.png")
+    before = hole_at((800, 600), [last_strokes(server)])
+    tab.locator('#editor button[aria-label="Erase"]').click()
+    stroke(tab, half=20)
+    fill(tab, "photo.png")
+    left = hole_at((800, 600), [last_strokes(server)])
+    assert before[300, 400]
+    assert not left[300, 400]
+    assert 0 < left.sum() < before.sum()
+
+
+@pytest.mark.browser
+def test_the_slider_uncovers_what_was_there_before(tab: Page, tmp_path: Path) -> None:
+    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
+    upload(tab, tmp_path / "photo.png")
+    brush(tab)
+    fill(tab, "photo.png")
+    handle = tab.locator("#result [data-testid=slider] .icon.center")
+    handle.scroll_into_view_if_needed()
+    before = handle.bounding_box()
+    assert before is not None
+    tab.mouse.move(before["x"] + before["width"] / 2, before["y"] + before["height"] / 2)
+    tab.mouse.down()
+    tab.mouse.move(before["x"] + 200, before["y"] + before["height"] / 2, steps=5)
+    tab.mouse.up()
+    after = handle.bounding_box()
+    assert after is not None
+    assert after["x"] > before["x"] + 100
