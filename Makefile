@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-all lint
+.PHONY: setup demo test test-all lint results
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -29,3 +29,6 @@ lint: $(READY)  ## linters and the type checker
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+results: $(READY)  ## RESULTS.md, measured anew; ARGS="--quick" takes minutes
+	PYTHONPATH=. $(BIN)/python benchmarks/results.py $(ARGS)

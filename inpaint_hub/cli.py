@@ -74,7 +74,8 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--method",
         default=DEFAULT,
-        help="telea, navier-stokes, biharmonic, patchmatch, guided, or a shipped model: cifar10, faces, scenes"
+        help="telea, navier-stokes, biharmonic, patchmatch, guided, or a shipped model: cifar10, context-encoder,"
+        " faces, flowers, scenes"
         " (default: guided, or telea where PyPatchMatch is not installed)",
     )
     which.add_argument("--checkpoint", metavar="MODEL", help="a model of your own: its folder, or owner/model")
@@ -122,7 +123,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = EXPORT
     parser.add_argument(
-        "model", metavar="MODEL", help="a shipped model (cifar10, faces, scenes), a folder, owner/model"
+        "model", metavar="MODEL", help="a shipped model (cifar10, faces, flowers, scenes), a folder, owner/model"
     )
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--overwrite", action="store_true", help="write it again if it is already there")

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .context_encoder import ContextEncoder, load
 from .folded import Folded
 from .networks import STRIDE, Generator
 
@@ -27,10 +28,16 @@ def export(name: Any, output: str | Path) -> int | None:
     and the whole of `USAGE` is inside: no scaling, padding or pasting is left to the caller. It is one
     pass of the network in float32, batch norm folded: wider holes than those of training are not filled
     coarse to fine, as `Inpainter` does. Raises `ImportError` where the extra `onnx` is not installed,
-    else what `Generator.from_pretrained` raises.
+    `ValueError` for a context encoder, else
+    what `Generator.from_pretrained` raises.
     """
     output = Path(output)
-    generator = Generator.from_pretrained(name)
+    generator = load(name)
+    if isinstance(generator, ContextEncoder):
+        raise ValueError(
+            f"{name} is a context encoder, which knows {generator.image_size} px alone and is there to compare with;"
+            " export a generator"
+        )
     example = torch.zeros(2, 30, 31, 3, dtype=torch.uint8), torch.zeros(2, 30, 31, dtype=torch.uint8)
     try:
         with warnings.catch_warnings():

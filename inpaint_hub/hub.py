@@ -88,7 +88,7 @@ def visitors_model(repo_id: str, max_bytes: float = math.inf) -> Path:
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", repo_id):
         raise ValueError(f"{repo_id[:200]!r} is no model's name on the Hub; it is written owner/model")
-    from .networks import Generator
+    from .context_encoder import load
 
     try:
         about = HfApi(token=False).model_info(repo_id, files_metadata=True)
@@ -103,7 +103,7 @@ def visitors_model(repo_id: str, max_bytes: float = math.inf) -> Path:
     except (OSError, HTTPError) as error:
         raise ValueError(f"{repo_id} cannot be had from the Hub: no such public model, or no connection") from error
     try:
-        Generator.from_pretrained(folder)
+        load(folder)
     except Exception as error:  # whatever a stranger's config may lead to
         raise ValueError(f"{repo_id} is no generator of this library: its weights or its config do not fit") from error
     return folder

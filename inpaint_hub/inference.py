@@ -93,7 +93,7 @@ class Inpainter:
         """The boxes wanted, and for each its prediction: what a pass over the whole photo gives there."""
         found, passes = [], defaultdict(list)
         for box in wanted:
-            how = plan(box, *hole.shape)
+            how = plan(box, *hole.shape, layers=self.generator.table)
             passes[how.down, how.across].append((box, how))
         for alike in passes.values():
             together = max(1, PASS_PX // alike[0][1].window.area)

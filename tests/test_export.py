@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from inpaint_hub import Inpainter
 from inpaint_hub.cli import main
-from inpaint_hub.export import USAGE
+from inpaint_hub.export import USAGE, export
 from inpaint_hub.folded import Folded
 
 
@@ -93,3 +93,8 @@ def test_a_library_that_is_missing_is_named_with_the_extra_that_brings_it(tmp_pa
     assert done.returncode == 1
     assert "pip install '.[onnx]' brings it" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_context_encoder_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="knows 32 px alone and is there to compare with; export a generator"):
+        export("context-encoder", tmp_path / "model.onnx")

@@ -85,7 +85,7 @@ def test_a_window_reaches_no_further_than_the_context(height: int, width: int, s
 
 @torch.inference_mode()
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no bfloat16")
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", [name for name in shipped() if name != "context-encoder"])
 def test_bfloat16_moves_no_filled_value_by_more_than_one_step_of_8_bits(name: str) -> None:
     generator = Generator.from_pretrained(name)
     moved = []

@@ -235,7 +235,11 @@ def test_a_pushed_discriminator_comes_back_bit_for_bit(client: Client) -> None:
 
 def test_a_model_on_the_hub_is_config_weights_and_card(server: HubServer, pushed: Seen) -> None:
     assert set(server.files(MODEL)) == MODEL_FILES
-    assert json.loads(server.files(MODEL)["config.json"]) == {"fill_color": list(FILL_COLOR), "largest_hole": None}
+    assert json.loads(server.files(MODEL)["config.json"]) == {
+        "fill_color": list(FILL_COLOR),
+        "largest_hole": None,
+        "dilated": True,
+    }
 
 
 def test_the_card_on_the_hub_is_the_filled_in_template(server: HubServer, pushed: Seen) -> None:

@@ -120,3 +120,18 @@ def test_the_scales_of_a_wide_hole_leave_no_lines_where_they_meet() -> None:
     photo, hole = np.full((120, 140, 3), 0.5, dtype=np.float32), np.zeros((120, 140), dtype=bool)
     hole[10:105, 20:120] = True
     assert np.allclose(Inpainter(grey)(photo, hole), 0.5, atol=1e-5)
+
+
+def test_a_generator_without_dilation_fills_as_its_own_pass_does() -> None:
+    torch.manual_seed(0)
+    generator = Generator(dilated=False)
+    with torch.no_grad():
+        generator.layers[-1].weight.mul_(10)  # so that the prediction is not grey
+        for _ in range(20):
+            generator.train()(torch.rand(4, 4, 32, 32))  # so that batch norm has seen something
+    image, hole = torch.rand(3, 40, 40), torch.zeros(40, 40, dtype=torch.bool)
+    hole[10:20, 12:25] = True
+    filled = Inpainter(generator)(image, hole)
+    with torch.no_grad():
+        prediction = generator.eval()(generator.masked(image[None], hole[None, None]))[0]
+    assert torch.allclose(filled[:, hole], prediction[:, hole], atol=0.02)
