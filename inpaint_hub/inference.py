@@ -92,8 +92,9 @@ class Inpainter:
     def _exact(self, values: np.ndarray, hole: np.ndarray, wanted: list[Window]) -> list[tuple[Window, np.ndarray]]:
         """The boxes wanted, and for each its prediction: what a pass over the whole photo gives there."""
         found, passes = [], defaultdict(list)
+        height, width = hole.shape
         for box in wanted:
-            how = plan(box, *hole.shape, layers=self.generator.table)
+            how = plan(box, height, width, self.generator.table)
             passes[how.down, how.across].append((box, how))
         for alike in passes.values():
             together = max(1, PASS_PX // alike[0][1].window.area)
