@@ -62,9 +62,7 @@ def example_sheet(methods: list[str], folder: Path) -> None:
     images = np.stack(details)
     holes = Holes((16, 30), {"rectangle": 1.0}).batch(7, 0, len(images), (size, size))[:, 0].numpy()
     _, results = compare(methods, images, holes)
-    report.sheet(images, holes, {Path(name).name: some for name, some in results.items()}).save(
-        RESULTS / "examples.png"
-    )
+    report.sheet(images, holes, results).save(folder / "examples.png")
 
 
 def best(rows: dict[str, Any], methods: list[str], figure: str) -> tuple[float, float | None, str]:
