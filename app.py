@@ -31,6 +31,7 @@ except ImportError:
 
 from inpaint_hub import METHODS, editing, hub
 from inpaint_hub.cli import DEFAULT as DEFAULT_METHOD
+from inpaint_hub.guard import OUTSIDE, Guard
 from inpaint_hub.methods import named
 from inpaint_hub.pretrained import locate, shipped
 from inpaint_hub.worker import Worker
@@ -56,9 +57,6 @@ WHAT_TO_DO = "Open a photo, brush over whatever should go, and press **Fill**."
 NO_PHOTO = "There is no photo yet: open one, paste one, or pick an example."
 NO_BEFORE = "There is nothing to go back to: this is the photo that you opened."
 NO_RESULT = "There is no result to go on from yet: press Fill first."
-ENDPOINTS = "fill", "compare"
-OTHERS = "Two endpoints answer here, /fill and /compare."
-OUTSIDE = "Files come as uploads; this page fetches nothing from other places."
 WORDS = {  # what a layman reads; a method that is not here goes by its name
     "telea": "Smooth – for scratches, wires and text (Telea)",
     "navier-stokes": "Smooth, follows lines (Navier–Stokes)",
@@ -143,34 +141,6 @@ async def take_uploads_alone(component: gr.blocks.Block, path: str | Path | None
         raise gr.Error(OUTSIDE, print_exception=False)
     cached: str | None = await FETCH_ANYTHING(component, path)
     return cached
-
-
-class Guard:
-    """Refuses what Gradio would fetch from other hosts or run beside the endpoints; no browser guesses a file type."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def guarded(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), (b"x-content-type-options", b"nosniff")]
-            await send(message)
-
-        sentence = refused(scope["path"]) if scope["type"] == "http" else None
-        if sentence:
-            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-            await send({"type": "http.response.body", "body": sentence.encode()})
-        else:
-            await self.app(scope, receive, guarded if scope["type"] == "http" else send)
-
-
-def refused(path: str) -> str | None:
-    """Why nothing answers at this path of an address, if that is so."""
-    if re.search(r"/(file|stream|proxy)=/*\w+:/", path):
-        return OUTSIDE
-    called = re.search(r"/call/+(?:v2/+)?([^/]*)", path)
-    return OTHERS if called and called[1] not in ENDPOINTS else None
 
 
 class Filler(NamedTuple):

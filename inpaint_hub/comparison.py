@@ -9,7 +9,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,8 +51,8 @@ def prepared(
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """What is compared, in words, images (N, H, W, 3) uint8 of a split, and a hole (H, W) bool for each.
 
-    The holes are those of every run's evaluation for the same kinds and `sides`. Raises `ValueError` for data, kinds
-    or sides that cannot be.
+    Holes of rectangles alone are those of every run's evaluation with the same `sides`. Raises `ValueError` for data,
+    kinds or sides that cannot be.
     """
     from .data import split_images
     from .evaluation import SEED
@@ -217,7 +217,7 @@ def _places(holes: np.ndarray) -> dict[str, np.ndarray]:
     return {place: np.minimum(touched, 2) == number for number, place in enumerate(PLACES)}
 
 
-def _perceptual(said: Callable[[str], None]) -> Iterable[tuple[str, Callable[[np.ndarray, np.ndarray], float]]]:
+def _perceptual(said: Callable[[str], None]) -> Iterator[tuple[str, Callable[[np.ndarray, np.ndarray], float]]]:
     """LPIPS and Inception's FID by torchmetrics, whose weights are downloaded; what cannot be had is said."""
     import torch
 

@@ -28,8 +28,7 @@ def export(name: Any, output: str | Path) -> int | None:
     and the whole of `USAGE` is inside: no scaling, padding or pasting is left to the caller. It is one
     pass of the network in float32, batch norm folded: wider holes than those of training are not filled
     coarse to fine, as `Inpainter` does. Raises `ImportError` where the extra `onnx` is not installed,
-    `ValueError` for a context encoder, else
-    what `Generator.from_pretrained` raises.
+    `ValueError` for a context encoder, else what `Generator.from_pretrained` raises.
     """
     output = Path(output)
     generator = load(name)
