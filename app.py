@@ -8,6 +8,7 @@ It runs on your machine or as a Space. Programs call its endpoints /fill and /co
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -37,6 +38,9 @@ from inpaint_hub.pretrained import locate, shipped
 from inpaint_hub.worker import Worker
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.jpg"))
+PICTURED = dict(  # what each example shows, by its name, from the table there
+    re.findall(r"\| `(.+?)` \| .+? \| (.+?) \|", (EXAMPLES[0].parent / "README.md").read_text(encoding="utf-8"))
+)
 BRUSH_COLOR = "#ff8a3d"
 OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
 MODEL_BYTES = 100_000_000  # of a visitor's model; those of this library have 24 MB
@@ -75,6 +79,7 @@ NO_WEBGL = (
 )
 MADE_UP = "What is filled is made up. Do not take it for evidence."
 EDITOR_HEIGHT_PX = 460
+DIVIDER = '<input id="divider" type="range" aria-label="How much is shown of the photo before, in percent">'
 BUSY = "() => { document.getElementById('fill').classList.add('busy') }"
 READY = "() => { document.getElementById('fill').classList.remove('busy') }"
 # Gradio uploads an editor anew at every step of an event that takes it as input, and all of its pictures. So an event
@@ -84,7 +89,25 @@ SHOW_RESULT = """() => {
   document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'})
   return {__type__: 'update', interactive: true}  // the download button
 }"""
-HEAD = """<script>
+HEAD = f"""<script>
+const pictured = {json.dumps([PICTURED[path.name] for path in EXAMPLES])}
+"""
+HEAD += """
+new MutationObserver(() => {  // Gradio's examples have no names
+  document.querySelectorAll('#examples .gallery-item').forEach((button, n) => { button.ariaLabel = pictured[n] })
+}).observe(document, {childList: true, subtree: true})
+document.addEventListener('focusin', ({target}) => {
+  if (target.id != 'divider') return
+  const [, percent] = document.querySelector('#result .fixed').style.clipPath.match(/([\\d.]+)%/)
+  target.value = percent
+})
+document.addEventListener('input', ({target}) => {  // Gradio's own divider hears the mouse and fingers alone
+  if (target.id != 'divider') return
+  const {left, width} = document.querySelector('#result img').getBoundingClientRect()
+  const press = {clientX: left + width * target.value / 100, view: window, bubbles: true}
+  const heard = document.querySelector('#result [data-testid=slider]')
+  for (const kind of ['mousedown', 'mouseup']) heard.dispatchEvent(new MouseEvent(kind, press))
+})
 const brushable = document.createElement('canvas').getContext('webgl2')  // app.css cannot know it
 const hidden = brushable ? '#no-webgl' : '#editor'
 document.head.insertAdjacentHTML('beforeend', `<style>${hidden} { display: none !important }</style>`)
@@ -306,6 +329,7 @@ def _fill_tab(model: str) -> dict[str, Any]:
                 max_height=EDITOR_HEIGHT_PX,
                 elem_id="result",
             )
+            gr.HTML(DIVIDER, elem_id="keys")
             said = gr.Markdown(elem_id="said")
             download = gr.DownloadButton("Download", interactive=False, elem_id="download")
             with gr.Row():

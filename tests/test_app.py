@@ -658,3 +658,43 @@ def test_the_slider_uncovers_what_was_there_before(tab: Page, tmp_path: Path) ->
     after = handle.bounding_box()
     assert after is not None
     assert after["x"] > before["x"] + 100
+
+
+def divided_at(page: Page) -> float:
+    """Where the divider is in the result, from 0 on the left to 1."""
+    picture, divider = (
+        page.locator(f"#result {part}").bounding_box() for part in ("img.fixed", "[data-testid=slider] .inner")
+    )
+    assert picture is not None
+    assert divider is not None
+    return (divider["x"] + divider["width"] / 2 - picture["x"]) / picture["width"]
+
+
+@pytest.mark.browser
+def test_keys_move_the_divider_between_before_and_after(tab: Page, tmp_path: Path) -> None:
+    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
+    upload(tab, tmp_path / "photo.png")
+    brush(tab)
+    divider = tab.get_by_role("slider", name="How much is shown of the photo before")
+    assert divider.count() == 0, "there is nothing to divide"
+    for _ in range(2):  # it survives a second fill
+        fill(tab, "photo.png")
+        tab.locator("#result button[aria-label=Fullscreen]").focus()
+        tab.keyboard.press("Tab")
+        assert divider.evaluate("divider => divider.matches(':focus-visible')")
+        ring = tab.locator("#result .icon-wrap").evaluate("handle => getComputedStyle(handle).outlineStyle")
+        assert ring == "solid"
+        start = divided_at(tab)
+        assert abs(start - int(divider.input_value()) / 100) < 0.01
+        for _ in range(5):
+            tab.keyboard.press("ArrowRight")
+        assert abs(divided_at(tab) - start - 0.05) < 0.01
+        tab.keyboard.press("Home")
+        assert abs(divided_at(tab)) < 0.01
+
+
+@pytest.mark.browser
+def test_every_example_says_what_it_shows(tab: Page) -> None:
+    for name in ("a cat's face", "a person on a spiral staircase"):
+        tab.locator("#examples").get_by_role("button", name=name, exact=True).wait_for()
+    assert tab.locator("#examples .gallery-item[aria-label]").count() == len(EXAMPLES)
