@@ -15,9 +15,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any, NamedTuple, NoReturn
@@ -30,7 +31,7 @@ try:
 except ImportError:
     GPU = None
 
-from inpaint_hub import METHODS, editing, hub
+from inpaint_hub import METHODS, asked, editing, hub
 from inpaint_hub.cli import DEFAULT as DEFAULT_METHOD
 from inpaint_hub.guard import OUTSIDE, Guard
 from inpaint_hub.methods import named
@@ -44,7 +45,6 @@ PICTURED = dict(  # what each example shows, by its name, from the table there
 BRUSH_COLOR = "#ff8a3d"
 OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
 MODEL_BYTES = 100_000_000  # of a visitor's model; those of this library have 24 MB
-GROW_PX = 200  # the most
 ON_ZERO_GPU = GPU is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 GPU_SECONDS = 20  # that a visitor's quota must have left for a fill there
 LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it limits
@@ -58,6 +58,7 @@ LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it l
 
 TITLE = "Inpaint Hub"
 WHAT_TO_DO = "Open a photo, brush over whatever should go, and press **Fill**."
+NOT_TAKEN = "What came cannot be read: give uploads of pictures, as gradio_client's handle_file makes them."
 NO_PHOTO = "There is no photo yet: open one, paste one, or pick an example."
 NO_BEFORE = "There is nothing to go back to: this is the photo that you opened."
 NO_RESULT = "There is no result to go on from yet: press Fill first."
@@ -166,6 +167,27 @@ async def take_uploads_alone(component: gr.blocks.Block, path: str | Path | None
     return cached
 
 
+class Page(gr.Blocks):
+    """A page that says in a sentence what it cannot take, where Gradio is silent or names its classes."""
+
+    methods: Collection[str] = ()  # that may be chosen
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *arguments: Any, **options: Any) -> list[Any]:
+        """What an event's function takes; `inputs` as they came."""
+        names = [name for name in signature(block_fn.fn).parameters if name != "progress"] if block_fn.fn else []
+        try:
+            if len(inputs) < len(block_fn.inputs):
+                raise gr.Error(f"{len(inputs)} values came; give {', '.join(names)}.")
+            wrong = asked.refusal(dict(zip(names, inputs, strict=False)), self.methods, Path(self.GRADIO_CACHE))
+            if wrong:
+                raise gr.Error(wrong)
+            taken: list[Any] = await super().preprocess_data(block_fn, inputs, *arguments, **options)
+        except Exception as error:  # whatever a stranger's files may lead to
+            sentence = error.message if isinstance(error, gr.Error) else NOT_TAKEN
+            raise gr.Error(sentence, print_exception=False) from error
+        return taken
+
+
 class Filler(NamedTuple):
     """What the page's events do with files, each photo in a process of its own that is stopped if it takes too long."""
 
@@ -253,7 +275,8 @@ def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
     workers: LifoQueue[Worker] = LifoQueue()
     for _ in range(limit["concurrency"]):
         workers.put(Worker(limit["time_limit"]))
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(min(60, limit["keep"]), limit["keep"])) as page:
+    with Page(title=TITLE, analytics_enabled=False, delete_cache=(min(60, limit["keep"]), limit["keep"])) as page:
+        page.methods = [name for _, name in choices(model)]
         filler = Filler(workers, limit["max_megapixels"] * 10**6, partial(new_folder, page.GRADIO_CACHE, limit["keep"]))
         gr.Markdown(f"# {TITLE}\n{WHAT_TO_DO}", elem_id="intro")
         with gr.Tabs():
@@ -305,7 +328,7 @@ def _fill_tab(model: str) -> dict[str, Any]:
             gr.Markdown(NO_WEBGL, elem_id="no-webgl")  # shown where it is so
             with gr.Accordion("More choices", open=False, elem_id="more"):
                 mask = gr.File(label="A mask instead of brushing: white is filled", height=100, elem_id="mask")
-                grow = gr.Slider(0, GROW_PX, 0, step=1, label="Grow the brushed area by (pixels of the photo)")
+                grow = gr.Slider(0, asked.GROW_PX, 0, step=1, label="Grow the brushed area by (pixels of the photo)")
                 hub_id = gr.Textbox(label="Fill with a model of the Hugging Face Hub", placeholder="owner/model")
                 file_format = gr.Radio(
                     [("Like the photo", "photo"), ("PNG – what was not brushed over stays exact", "png")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -140,11 +141,12 @@ def test_where_zero_gpu_lends_a_gpu_networks_work_there_and_refuse_in_the_same_s
 
 
 class Server(NamedTuple):
-    """The page as it is served: its address, where its uploads lie, and the hosts that it has asked for."""
+    """The page as it is served: its address, where its uploads lie, the hosts that it has asked for, its log."""
 
     url: str
     uploads: Path
     hosts: Callable[[], set[str]]
+    log: Path
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, inpainter: Inpainter) -> It
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(url, process, folder / "log")
-        yield Server(url, folder / "uploads", lambda: set((folder / "hosts").read_text().split()))
+        yield Server(url, folder / "uploads", lambda: set((folder / "hosts").read_text().split()), folder / "log")
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
@@ -249,7 +251,7 @@ def test_comparing_gives_a_picture_and_a_time_for_every_method(client: Any, file
     [
         ({"photo": None}, "There is no photo yet"),
         ({"mask": None}, "Nothing is brushed over yet"),
-        ({"method": "magic"}, "magic.* is not in the list of choices"),
+        ({"method": "magic"}, "method is 'magic'; give one of "),
         ({"model": "../../etc"}, "is no model's name on the Hub"),
         ({"model": "tests/__pycache__/x"}, "is no model's name on the Hub"),
     ],
@@ -259,6 +261,72 @@ def test_what_cannot_be_filled_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         client.predict(**(files | changed), api_name="/fill")
+
+
+def answer_to(server: Server, endpoint: str, data: list[Any]) -> str:
+    """How the call of an endpoint with any JSON ends, as it is sent."""
+    call = f"{server.url}/gradio_api/call/{endpoint}"
+    sent = httpx.post(call, content=json.dumps({"data": data}), headers={"content-type": "application/json"})
+    assert sent.status_code == 200, sent.text
+    return httpx.get(f"{call}/{sent.json()['event_id']}", timeout=PATIENCE_S).text
+
+
+ANYTHING = [1, True, "abc", "x" * 10_000, [], ["telea"], [None], {}, {"path": 1}, {"path": None}]
+WANTED = {
+    "photo": (ANYTHING, "an upload"),
+    "mask": (ANYTHING, "an upload"),
+    "strokes": ([1, "abc", [], {"layers": 1}, {"layers": [1]}, {"layers": [None]}, {"layers": None}], "editor"),
+    "method": ([*ANYTHING, None], "one of own, telea"),
+    "model": ([1, [], ["a/b"], {}], "owner/model"),
+    "grow_px": ([*ANYTHING[1:], None, 1.5, float("nan"), float("inf"), -1, 201, "4"], "pixels from 0 to 200"),
+    "file_format": ([*ANYTHING, None, "gif"], "one of photo, png"),
+}
+
+
+def test_values_of_every_wrong_type_are_refused_with_a_sentence_and_no_traceback(server: Server) -> None:
+    fitting = {"photo": None, "mask": None, "strokes": None, "method": "telea", "model": "", "grow_px": 0}
+    fitting["file_format"] = "photo"
+    for name, (values, sentence) in WANTED.items():
+        for value in values:
+            answer = answer_to(server, "fill", list((fitting | {name: value}).values()))
+            assert "event: error" in answer
+            assert f'"{name} is ' in answer, f"{name}: {value!r}"
+            assert sentence in answer, f"{name}: {value!r}"
+            assert len(answer) < 600
+    assert "grow_px is 'abc'; give a whole number" in answer_to(server, "compare", [None, None, None, "abc"])
+    assert "0 values came; give photo, mask" in answer_to(server, "fill", [])
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("place", ["photo", "mask", "strokes"])
+def test_files_that_are_none_are_refused_with_a_sentence_and_no_traceback(server: Server, place: str) -> None:
+    def sent(name: str, content: bytes) -> dict[str, Any]:
+        (path,) = httpx.post(f"{server.url}/gradio_api/upload", files={"files": (name, content)}).json()
+        return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+    photo, broken, mask = io.BytesIO(), sent("broken.png", b"\x89PNG nothing"), io.BytesIO()
+    Image.fromarray(photo_of(40, 60, channels=3)).save(photo, "png")
+    Image.fromarray(some_hole(40, 60)).save(mask, "png")
+    fitting: dict[str, Any] = {"photo": sent("photo.png", photo.getvalue()), "mask": sent("m.png", mask.getvalue())}
+    fitting |= {"strokes": None, "method": "telea", "model": "", "grow_px": 0, "file_format": "photo"}
+    assert "event: complete" in answer_to(server, "fill", list(fitting.values()))
+    for file in (
+        {"path": "/etc/passwd"},
+        {"path": ""},
+        {"path": "../app.py"},
+        {"path": "\0"},
+        {"path": "x" * 9999},
+        broken,
+    ):
+        value = {"layers": [file]} if place == "strokes" else file
+        answer = answer_to(server, "fill", list((fitting | {place: value}).values()))
+        assert "event: error" in answer
+        assert re.search('"error": "[^"]{20}', answer), f"{file}: {answer}"
+    gone = fitting["photo"] | {"path": fitting["photo"]["path"] + ".png"}
+    if place != "strokes":
+        answer = answer_to(server, "fill", list((fitting | {place: gone}).values()))
+        assert f"The {place} lay here for too long" in answer
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_a_broken_photo_and_a_page_in_its_place_are_refused_with_a_sentence(

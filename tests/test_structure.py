@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker", "guard"],
+    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker", "guard", "asked"],
     ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
     ["classical", "context_encoder", "semantics", "data", "updates", "masks", "folded", "history", "launch"],
     ["inference", "detail", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
