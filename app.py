@@ -57,22 +57,22 @@ LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it l
 }
 
 TITLE = "Inpaint Hub"
-WHAT_TO_DO = "Open a photo, brush over whatever should go, and press **Fill**."
+WHAT_TO_DO = "Open or paste a photo, brush over whatever should go, and press **Fill**."
 NOT_TAKEN = "What came cannot be read: give uploads of pictures, as gradio_client's handle_file makes them."
 NO_PHOTO = "There is no photo yet: open one, paste one, or pick an example."
 NO_BEFORE = "There is nothing to go back to: this is the photo that you opened."
 NO_RESULT = "There is no result to go on from yet: press Fill first."
-WORDS = {  # what a layman reads; a method that is not here goes by its name
-    "telea": "Smooth – for scratches, wires and text (Telea)",
-    "navier-stokes": "Smooth, follows lines (Navier–Stokes)",
-    "biharmonic": "Very smooth – small spots only, slow (biharmonic)",
-    "patchmatch": "Copies texture from around – grass, walls, sky (PatchMatch)",
-    "guided": "Best for photos – copies what fits from around, guided by a network (guided)",
-    "cifar10": "Network trained on tiny everyday pictures (cifar10)",
-    "context-encoder": "Network of the generation before, on tiny pictures (context-encoder)",
-    "faces": "Network trained on faces (faces)",
-    "flowers": "Network trained on flowers (flowers)",
-    "scenes": "Network trained on landscapes and streets (scenes)",
+WORDS = {  # what a layman reads, in a line on a phone; a method that is not here goes by its name
+    "telea": "Smooth: scratches, text (Telea)",
+    "navier-stokes": "Smooth, in lines (Navier–Stokes)",
+    "biharmonic": "Small spots, slow (biharmonic)",
+    "patchmatch": "Grass, walls, sky (PatchMatch)",
+    "guided": "Best for photos (guided)",
+    "cifar10": "Network: tiny pictures (cifar10)",
+    "context-encoder": "Older network (context-encoder)",
+    "faces": "Network: faces (faces)",
+    "flowers": "Network: flowers (flowers)",
+    "scenes": "Network: landscapes (scenes)",
 }
 NO_WEBGL = (
     "This browser cannot show the brush, which needs WebGL. Give a mask instead, under **More choices**:"
@@ -281,7 +281,7 @@ def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
         gr.Markdown(f"# {TITLE}\n{WHAT_TO_DO}", elem_id="intro")
         with gr.Tabs():
             with gr.Tab("Fill"):
-                parts = _fill_tab(model)
+                parts = _fill_tab(model, f"up to {limit['max_upload_mb']} MB, {limit['max_megapixels']} megapixels")
             with gr.Tab("Compare"):
                 gr.Markdown("The same hole, filled by every method, with the time that each took.")
                 compare_button = gr.Button("Compare all methods", variant="primary", elem_id="compare")
@@ -296,12 +296,12 @@ def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
     return page
 
 
-def _fill_tab(model: str) -> dict[str, Any]:
-    """The components of the first tab by name."""
+def _fill_tab(model: str, most: str) -> dict[str, Any]:
+    """The components of the first tab by name; `most` says how large a photo may be."""
     with gr.Row():
         with gr.Column(min_width=320):  # an editor placed directly in a row takes the row's width
             photo = gr.File(
-                label="Photo – choose, drop or paste one",
+                label=f"Photo ({most})",
                 file_types=["image", ".heic", ".avif", ".tif"],
                 height=110,
                 elem_id="photo",
@@ -359,7 +359,8 @@ def _fill_tab(model: str) -> dict[str, Any]:
                 go_on = gr.Button("Continue from the result", elem_id="continue")
                 back = gr.Button("Undo", elem_id="undo")
     sent = gr.ImageEditor(label="Strokes", type="numpy", image_mode="RGBA", visible=False)
-    return {name: part for name, part in locals().items() if name != "model"}
+    used = gr.File(label="The mask of the last result", visible=False)
+    return {name: part for name, part in locals().items() if name not in ("model", "most")}
 
 
 def _cards(model: str) -> None:
@@ -434,10 +435,10 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
             raise gr.Error(wrong[0].split(": ", 1)[1], visible=False, print_exception=False)
         return pictures, "\n".join(wrong) or MADE_UP
 
-    def open_photo(photo: str | None) -> tuple[Any, None, str, Any]:
-        """A copy to brush on; what was shown of another photo goes."""
+    def open_photo(photo: str | None, mask: str | None, used: str | None) -> tuple[Any, None, str, Any, Any]:
+        """A copy to brush on; what was shown of another photo goes, and the mask that it was filled by."""
         copy = filler.work(editing.editing_copy, photo, filler.max_pixels) if photo else None
-        return copy, None, "", gr.update(interactive=False)
+        return copy, None, "", gr.update(interactive=False), None if mask == used else gr.skip()
 
     def open_example(number: int) -> str:
         return shutil.copy(EXAMPLES[number], filler.folder())
@@ -452,10 +453,13 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
             refuse(NO_BEFORE)
         return before[-1], before[:-1]
 
-    photo, download, said, sent = (part[name] for name in ("photo", "download", "said", "sent"))
+    photo, mask, used, download, said, sent = (
+        part[name] for name in ("photo", "mask", "used", "download", "said", "sent")
+    )
     before = gr.State([])
     own = {"api_visibility": "private"}
-    photo.change(open_photo, photo, [part["editor"], part["slider"], said, download], show_progress_on=said, **own)
+    shown = [part["editor"], part["slider"], said, download, mask]
+    photo.change(open_photo, [photo, mask, used], shown, show_progress_on=said, **own)
     photo.clear(list, None, before, **own)
     part["examples"].click(open_example, part["examples"], photo, show_progress_on=part["examples"], **own)
     part["go_on"].click(go_on, [download, photo, before], [photo, before], show_progress="hidden", **own)
@@ -463,13 +467,14 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
 
     part["button"].click(None, js=BUSY)
     copied = part["button"].click(None, part["editor"], sent, js=STROKES)
-    wanted = [photo, part["mask"], sent, part["method"], part["hub_id"], part["grow"], part["file_format"]]
+    wanted = [photo, mask, sent, part["method"], part["hub_id"], part["grow"], part["file_format"]]
     filled = copied.success(fill, wanted, [part["slider"], download, said], api_name="fill")
     for ended in (copied.failure, filled.failure, filled.success):
         ended(None, js=READY)
+    filled.success(None, mask, used, js="mask => mask")
     filled.success(None, None, download, js=SHOW_RESULT)
     copied = part["compare_button"].click(None, part["editor"], sent, js=STROKES)
-    wanted = [photo, part["mask"], sent, part["grow"]]
+    wanted = [photo, mask, sent, part["grow"]]
     copied.success(compare, wanted, [part["gallery"], part["compared"]], api_name="compare")
 
 

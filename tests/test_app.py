@@ -24,6 +24,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from conftest import ROOT
+from hub_server import HubServer
 from PIL import Image, ImageColor
 
 from inpaint_hub import Inpainter
@@ -151,10 +152,32 @@ class Server(NamedTuple):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, inpainter: Inpainter) -> Iterator[Server]:
-    """`python app.py` on a free port, with random weights."""
+    """The page with random weights."""
     folder = tmp_path_factory.mktemp("page")
     inpainter.generator.save_pretrained(folder / "model")
     (folder / "model/README.md").write_text("---\nlicense: mit\n---\nTrained on tulips.")
+    with served(folder, {"INPAINT_MODEL": str(folder / "model")}) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[HubServer]:
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory, hub: HubServer) -> Iterator[Server]:
+    """The page with low limits, whose Hub is a server on this machine."""
+    folder = tmp_path_factory.mktemp("narrow")
+    limits = {"INPAINT_MAX_UPLOAD_MB": "1", "INPAINT_MAX_MEGAPIXELS": "2", "INPAINT_MODEL": "telea"}
+    with served(folder, hub.environment(folder / "home") | limits) as page:
+        yield page
+
+
+@contextmanager
+def served(folder: Path, settings: dict[str, str]) -> Iterator[Server]:
+    """`python app.py` on a free port, with these variables in its environment; its files are in `folder`."""
     (folder / "uploads").mkdir()
     (folder / "sitecustomize.py").write_text(WATCH)
     (folder / "hosts").touch()
@@ -163,7 +186,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, inpainter: Inpainter) -> It
         port = free.getsockname()[1]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GRADIO_")},
-        "INPAINT_MODEL": str(folder / "model"),
+        **settings,
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_TEMP_DIR": str(folder / "uploads"),
         "WATCHED_HOSTS": str(folder / "hosts"),
@@ -766,3 +789,73 @@ def test_every_example_says_what_it_shows(tab: Page) -> None:
     for name in ("a cat's face", "a person on a spiral staircase"):
         tab.locator("#examples").get_by_role("button", name=name, exact=True).wait_for()
     assert tab.locator("#examples .gallery-item[aria-label]").count() == len(EXAMPLES)
+
+
+@pytest.mark.browser
+def test_the_limits_are_said_where_a_photo_is_chosen_and_when_one_is_over_them(
+    narrow: Server, chromium: Browser, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    Image.fromarray(photo_of(1000, 1200, channels=3)).save(tmp_path / "heavy.png")  # 3.6 MB
+    Image.new("L", (2000, 1500)).save(tmp_path / "wide.png")
+    with opened_page(narrow, chromium, request) as page:
+        page.locator("#photo").get_by_text("up to 1 MB, 2 megapixels").wait_for()
+        for name, sentence in (
+            ("heavy.png", 'exceed the maximum.* 1.0 Mb: "heavy.png"'),
+            ("wide.png", "3.*megapixels"),
+        ):
+            page.locator("#photo input[type=file]").set_input_files(tmp_path / name)
+            page.get_by_test_id("toast-text").filter(has_text=re.compile(sentence)).wait_for()
+            page.locator("#photo button[aria-label=Clear]").click()
+            page.locator("#photo input[type=file]").wait_for(state="attached")
+        page.get_by_role("button", name="More choices").click()
+        page.locator("#mask input[type=file]").set_input_files(tmp_path / "heavy.png")
+        page.get_by_test_id("toast-text").filter(has_text="exceed the maximum").nth(1).wait_for()
+
+
+@pytest.mark.browser
+def test_the_words_of_every_method_fit_on_a_phone(phone: Page) -> None:
+    field = phone.locator("#method input")
+    for _, name in app.choices("telea"):
+        words = app.WORDS[name]
+        field.click()
+        phone.get_by_role("option", name=words).click()
+        phone.wait_for_function("words => document.querySelector('#method input').value == words", arg=words)
+        assert field.evaluate("field => field.scrollWidth <= field.clientWidth"), words
+
+
+def give_mask(page: Page, path: Path) -> None:
+    page.locator("#mask input[type=file]").set_input_files(path)
+    page.locator("#mask .download").wait_for()
+
+
+@pytest.mark.browser
+def test_a_mask_goes_with_the_photo_that_it_filled_and_one_for_the_next_photo_stays(tab: Page, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        Image.fromarray(photo_of(40, 60, channels=3)).save(tmp_path / f"{name}.png")
+        Image.fromarray(some_hole(40, 60)).save(tmp_path / f"{name} mask.png")
+    given = tab.locator("#mask .download")
+    tab.get_by_role("button", name="More choices").click()
+    give_mask(tab, tmp_path / "first mask.png")
+    upload(tab, tmp_path / "first.png")
+    assert given.count() == 1, "a mask may come before its photo"
+    fill(tab, "first.png")
+    assert given.count() == 1, "another method may fill the same hole"
+    tab.locator("#continue").click()
+    given.wait_for(state="detached")
+    wait_for_photo(tab)
+    give_mask(tab, tmp_path / "second mask.png")
+    fill(tab, "first.png")
+    tab.locator("#undo").click()
+    given.wait_for(state="detached")
+    wait_for_photo(tab)
+    give_mask(tab, tmp_path / "first mask.png")
+    fill(tab, "first.png")
+    tab.locator("#mask button[aria-label=Clear]").click()
+    give_mask(tab, tmp_path / "second mask.png")  # for the next photo, which comes now
+    tab.locator("#photo button[aria-label=Clear]").click()
+    tab.wait_for_selector("#download[disabled]")
+    upload(tab, tmp_path / "second.png")
+    assert given.count() == 1
+    fill(tab, "second.png")
+    tab.locator("#examples .gallery-item").nth(1).click()
+    given.wait_for(state="detached")
