@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -245,6 +246,16 @@ def new_folder(cache: str, keep_s: int) -> str:
     return tempfile.mkdtemp(dir=cache)
 
 
+def telling(progress: Any, name: str) -> Callable[[int, int], None]:
+    """What shows a visitor how much of the model `name` has come, from whichever thread it is called."""
+    visitor = copy_context()  # Gradio knows by it whose progress it is
+
+    def tell(had: int, size: int) -> None:
+        visitor.copy().run(progress, (round(had / 1e6), max(1, round(size / 1e6))), f"Loading {name}", unit="MB")
+
+    return tell
+
+
 def refuse(sentence: str) -> NoReturn:
     """Say it on the page, and to callers of the endpoint."""
     gr.Warning(sentence)
@@ -407,7 +418,7 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
             name = model.strip()
             progress(0, desc=f"Loading {name}")
             try:
-                chosen = str(hub.visitors_model(name, MODEL_BYTES))
+                chosen = str(hub.visitors_model(name, MODEL_BYTES, telling(progress, name)))
             except ValueError as error:
                 refuse(str(error))
         progress(0.2, desc="Filling")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from httpx2 import HTTPError  # what huggingface_hub's errors are, and those of a connection; it brings httpx2
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
+from tqdm import tqdm
 
 from .pretrained import locate
 
@@ -79,11 +81,14 @@ def publish_space(repo_id: str, files: Mapping[str, bytes | Path], *, token: str
     return str(address), commit.oid != about.sha
 
 
-def visitors_model(repo_id: str, max_bytes: float = math.inf) -> Path:
+def visitors_model(
+    repo_id: str, max_bytes: float = math.inf, tell: Callable[[int, int], object] = lambda had, size: None
+) -> Path:
     """The folder of a model of this library that a stranger has named as "owner/model" on the Hub, in the cache.
 
     Only its config and its safetensors are fetched, with nobody's token, and loaded once, strictly: nothing that could
-    run code. Raises
+    run code. `tell` is called as they come, maybe from another thread, with the bytes that are here and the bytes
+    of all. Raises
     `ValueError` with a sentence where that is no such model, or it has more than `max_bytes`.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", repo_id):
@@ -99,14 +104,33 @@ def visitors_model(repo_id: str, max_bytes: float = math.inf) -> Path:
         size = sum(found[name] for name in WEIGHTS)
         if size > max_bytes:
             raise ValueError(f"{repo_id} has {size / 1e6:.0f} MB, and {max_bytes / 1e6:.0f} are the most here")
-        folder = Path(snapshot_download(repo_id, allow_patterns=WEIGHTS, token=False))
+        here = 0
+        for name in WEIGHTS:
+            bar = _telling(tell, here, size)
+            path = hf_hub_download(repo_id, name, revision=about.sha, token=False, tqdm_class=bar)
+            here += found[name]
     except (OSError, HTTPError) as error:
         raise ValueError(f"{repo_id} cannot be had from the Hub: no such public model, or no connection") from error
+    folder = Path(path).parent
     try:
         load(folder)
     except Exception as error:  # whatever a stranger's config may lead to
         raise ValueError(f"{repo_id} is no generator of this library: its weights or its config do not fit") from error
     return folder
+
+
+def _telling(tell: Callable[[int, int], object], before: int, size: int) -> type[tqdm]:
+    """The class of progress bars that are not drawn, but tell how many bytes of `size` are here, `before` included."""
+
+    class Telling(tqdm):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options | {"disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            tell(before + int(self.n), size)
+
+    return Telling
 
 
 def folder_of(name: str) -> Path:

@@ -397,10 +397,7 @@ def test_a_visitor_who_leaves_frees_the_place_in_the_queue(server: Server, files
     """More than the queue holds come one after another, each leaving; then one who stays is served."""
     from gradio_client import Client
 
-    number = next(
-        event["id"] for event in httpx.get(f"{server.url}/config").json()["dependencies"] if event["api_name"] == "fill"
-    )
-    join = {"fn_index": number, "data": [None, None, None, "telea", "", 0, "photo"]}
+    join = {"fn_index": number_of(server, "fill"), "data": [None, None, None, "telea", "", 0, "photo"]}
     for visitor in range(app.LIMITS["queue"][0] + 5):
         sent = httpx.post(f"{server.url}/gradio_api/queue/join", json=join | {"session_hash": f"leaves{visitor}"})
         assert sent.status_code == 200, sent.text
@@ -409,6 +406,35 @@ def test_a_visitor_who_leaves_frees_the_place_in_the_queue(server: Server, files
     stays = Client(server.url, verbose=False, analytics_enabled=False)
     assert "pixels filled" in stays.predict(**files, method="telea", api_name="/fill")[2]
     stays.close()
+
+
+def number_of(server: Server, endpoint: str) -> int:
+    """The endpoint's number among the page's events."""
+    events = httpx.get(f"{server.url}/config").json()["dependencies"]
+    return next(event["id"] for event in events if event["api_name"] == endpoint)
+
+
+def uploaded(server: Server, path: Path) -> dict[str, Any]:
+    """A file as a browser sends it before an event names it."""
+    (there,) = httpx.post(f"{server.url}/gradio_api/upload", files={"files": (path.name, path.read_bytes())}).json()
+    return {"path": there, "meta": {"_type": "gradio.FileData"}}
+
+
+def test_a_model_of_the_hub_is_loaded_with_its_progress_in_megabytes(
+    narrow: Server, hub: HubServer, inpainter: Inpainter, files: dict[str, Any], tmp_path: Path
+) -> None:
+    inpainter.generator.save_pretrained(tmp_path / "model")
+    names = "config.json", "model.safetensors"
+    hub.add("owner/model", files={name: (tmp_path / "model" / name).read_bytes() for name in names})
+    data = [*(uploaded(narrow, tmp_path / f"{name}.png") for name in ("photo", "mask")), None, "telea"]
+    event = {"fn_index": number_of(narrow, "fill"), "data": [*data, "owner/model", 0, "photo"], "session_hash": "loads"}
+    assert httpx.post(f"{narrow.url}/gradio_api/queue/join", json=event).status_code == 200
+    with httpx.stream("GET", f"{narrow.url}/gradio_api/queue/data?session_hash=loads", timeout=PATIENCE_S) as stream:
+        told = [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: ")]
+    assert "Method: owner/model" in str(told)
+    progress = [message["progress_data"][0] for message in told if message["msg"] == "progress"]
+    loaded = [(step["index"], step["length"], step["desc"]) for step in progress if step["unit"] == "MB"]
+    assert (24, 24, "Loading owner/model") in loaded
 
 
 def test_no_event_answers_past_the_queue(server: Server) -> None:

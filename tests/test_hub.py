@@ -439,6 +439,23 @@ def test_a_strangers_model_is_fetched_without_its_card_and_fills(client: Client,
     assert client(pull, Generator, folder).weights == pushed.weights
 
 
+def bytes_told(name: str) -> list[tuple[int, int]]:
+    """What is told of while a stranger's model comes."""
+    told: list[tuple[int, int]] = []
+    hub.visitors_model(name, 10**8, lambda had, size: told.append((had, size)))
+    return told
+
+
+def test_how_much_of_a_strangers_model_has_come_is_told(client: Client, server: HubServer, pushed: Seen) -> None:
+    client(hub.prepare, f"{USER}/large")
+    files = {name: server.files(MODEL)[name] for name in ("config.json", "model.safetensors")}
+    server.repos[f"{USER}/large"].commit("main", {path: File(content, lfs=False) for path, content in files.items()})
+    told = client(bytes_told, f"{USER}/large")
+    assert {size for _, size in told} == {sum(map(len, files.values()))}
+    assert len(told) > 3, "more than once a file"
+    assert told[-1][0] == told[-1][1]
+
+
 def test_a_strangers_model_may_not_be_larger_than_allowed(client: Client, pushed: Seen) -> None:
     with pytest.raises(ValueError, match=r"has 24 MB, and 1 are the most here"):
         client(hub.visitors_model, MODEL, 10**6)
