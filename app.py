@@ -25,6 +25,7 @@ from queue import LifoQueue
 from typing import Any, NamedTuple, NoReturn
 
 import gradio as gr
+from gradio.context import LocalContext
 from PIL import Image
 
 try:
@@ -216,7 +217,7 @@ class Filler(NamedTuple):
         """What the function returns in another process. Refuses with the sentence that it raised."""
         worker = self.workers.get()
         try:
-            return worker(function, *arguments, **options)
+            return worker(function, *arguments, wanted=someone_waits(), **options)
         except ValueError as error:
             refuse(str(error))
         finally:
@@ -244,6 +245,13 @@ def new_folder(cache: str, keep_s: int) -> str:
             if time.time() - path.stat().st_mtime > keep_s:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     return tempfile.mkdtemp(dir=cache)
+
+
+def someone_waits() -> Callable[[], bool]:
+    """What says whether the visitor whose event runs here is still connected."""
+    page, number = (variable.get(None) for variable in (LocalContext.blocks, LocalContext.event_id))
+    event = page._queue.event_ids_to_events.get(number) if page else None
+    return lambda: event is None or event.alive
 
 
 def telling(progress: Any, name: str) -> Callable[[int, int], None]:

@@ -7,20 +7,26 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 TOO_LONG = (
     "this took longer than {limit_s:g} s and was stopped; mark less, take a smaller photo, or choose another method"
 )
+UNWANTED = "nobody waits for this any more, so that it was stopped"
 ENDED = "the work was ended from outside, probably for want of memory; mark less, or take a smaller photo"
+
+
+ASK_S = 0.5
 
 
 class Worker:
     """`worker(function, ...)` is what `function(...)` returns in another process, or its `ValueError`.
 
     One call at a time; others wait. The function and what it takes and returns must pickle. A call of more than
-    `limit_s` seconds, or one that loses its process, is a `ValueError`, and the next call gets a fresh process.
+    `limit_s` seconds, one that loses its process, or one that nobody wants any more is a `ValueError`, and the next
+    call gets a fresh process. Whether it is `wanted` is asked before and every `ASK_S` seconds.
     The process ends with this one.
     """
 
@@ -29,31 +35,43 @@ class Worker:
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __call__(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def __call__(
+        self, function: Callable[..., Any], *arguments: Any, wanted: Callable[[], bool] = lambda: True, **options: Any
+    ) -> Any:
         with self._turn:
+            if not wanted():
+                raise ValueError(UNWANTED)
             if self._process is None or self._process.poll() is not None:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
                 )
-            process, late = self._process, threading.Event()
+            process, done, stopped = self._process, threading.Event(), []
             assert process.stdin is not None
             assert process.stdout is not None
 
-            def stop() -> None:
-                late.set()
-                process.kill()
+            def watch() -> None:
+                end = time.monotonic() + self._limit_s
+                while not done.wait(max(0, min(ASK_S, end - time.monotonic()))):
+                    if time.monotonic() >= end:
+                        stopped.append(TOO_LONG.format(limit_s=self._limit_s))
+                    elif not wanted():
+                        stopped.append(UNWANTED)
+                    if stopped:
+                        process.kill()
+                        return
 
-            timer = threading.Timer(self._limit_s, stop)
-            timer.start()
+            watcher = threading.Thread(target=watch, daemon=True)
+            watcher.start()
             try:
                 pickle.dump((function, arguments, options), process.stdin)
                 process.stdin.flush()
                 error, result = pickle.load(process.stdout)
             except (EOFError, OSError, pickle.UnpicklingError) as lost:
                 self.close()
-                raise ValueError(TOO_LONG.format(limit_s=self._limit_s) if late.is_set() else ENDED) from lost
+                raise ValueError(stopped[0] if stopped else ENDED) from lost
             finally:
-                timer.cancel()
+                done.set()
+                watcher.join()
         if error:
             raise ValueError(error)
         return result

@@ -408,6 +408,25 @@ def test_a_visitor_who_leaves_frees_the_place_in_the_queue(server: Server, files
     stays.close()
 
 
+def test_a_visitor_who_leaves_while_their_photo_is_filled_makes_room_for_the_next_one(
+    server: Server, tmp_path: Path
+) -> None:
+    """Biharmonic filling of this hole would take longer than the page allows: minutes."""
+    hole = np.zeros((1200, 1200), dtype=bool)
+    hole[9:-9, 9:-9] = True
+    Image.fromarray(photo_of(1200, 1200, channels=3)).save(tmp_path / "photo.png")
+    Image.fromarray(hole).save(tmp_path / "mask.png")
+    files = [uploaded(server, tmp_path / name) for name in ("photo.png", "mask.png")]
+    event = {"fn_index": number_of(server, "fill"), "data": [*files, None, "biharmonic", "", 0, "photo"]}
+    sent = httpx.post(f"{server.url}/gradio_api/queue/join", json=event | {"session_hash": "leaves"})
+    assert sent.status_code == 200, sent.text
+    with httpx.stream("GET", f"{server.url}/gradio_api/queue/data?session_hash=leaves") as stream:
+        assert any('"Filling"' in line for line in stream.iter_lines())  # then it is closed
+    started = time.monotonic()
+    assert "event: complete" in answer_to(server, "fill", [*files, None, "telea", "", 0, "photo"])
+    assert time.monotonic() - started < 40
+
+
 def number_of(server: Server, endpoint: str) -> int:
     """The endpoint's number among the page's events."""
     events = httpx.get(f"{server.url}/config").json()["dependencies"]

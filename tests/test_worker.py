@@ -46,6 +46,16 @@ def test_a_call_that_takes_too_long_is_stopped_with_a_sentence_and_the_next_one_
     worker.close()
 
 
+def test_a_call_that_nobody_wants_any_more_is_stopped_and_the_next_one_works(worker: Worker) -> None:
+    started = time.monotonic()
+    with pytest.raises(ValueError, match="nobody waits"):
+        worker(time.sleep, 25, wanted=lambda: time.monotonic() < started + 1)
+    assert time.monotonic() - started < 20
+    with pytest.raises(ValueError, match="nobody waits"):
+        worker(abs, -3, wanted=lambda: False)
+    assert worker(abs, -3, wanted=lambda: True) == 3
+
+
 def test_a_process_that_is_killed_is_a_sentence_and_the_next_call_works(worker: Worker) -> None:
     with pytest.raises(ValueError, match="ended from outside"):
         worker(os._exit, 9)
