@@ -61,7 +61,9 @@ LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it l
 TITLE = "Inpaint Hub"
 WHAT_TO_DO = "Open or paste a photo, brush over whatever should go, and press **Fill**."
 NOT_TAKEN = "What came cannot be read: give uploads of pictures, as gradio_client's handle_file makes them."
+IN_BROWSERS = "This is done in browsers alone."
 NO_PHOTO = "There is no photo yet: open one, paste one, or pick an example."
+NO_EXAMPLE = "There is no such example."
 NO_BEFORE = "There is nothing to go back to: this is the photo that you opened."
 NO_RESULT = "There is no result to go on from yet: press Fill first."
 WORDS = {  # what a layman reads, in a line on a phone; a method that is not here goes by its name
@@ -176,7 +178,9 @@ class Page(gr.Blocks):
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *arguments: Any, **options: Any) -> list[Any]:
         """What an event's function takes; `inputs` as they came."""
-        names = [name for name in signature(block_fn.fn).parameters if name != "progress"] if block_fn.fn else []
+        if block_fn.fn is None:
+            raise gr.Error(IN_BROWSERS, print_exception=False)
+        names = [name for name in signature(block_fn.fn).parameters if name != "progress"]
         try:
             if len(inputs) < len(block_fn.inputs):
                 raise gr.Error(f"{len(inputs)} values came; give {', '.join(names)}.")
@@ -460,6 +464,8 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
         return copy, None, "", gr.update(interactive=False), None if mask == used else gr.skip()
 
     def open_example(number: int) -> str:
+        if number not in range(len(EXAMPLES)):
+            refuse(NO_EXAMPLE)
         return shutil.copy(EXAMPLES[number], filler.folder())
 
     def go_on(result: str | None, photo: str | None, before: list[str]) -> tuple[str, list[str]]:

@@ -7,11 +7,15 @@ from typing import Any
 
 ENDPOINTS = "fill", "compare"
 OTHERS = "Two endpoints answer here, /fill and /compare."
+BACKSTAGE = "dev/", "vibe", "undo-vibe", "process_recording", "deep_link"  # Gradio's, for those who develop a page
 OUTSIDE = "Files come as uploads; this page fetches nothing from other places."
 
 
 class Guard:
-    """Refuses what Gradio would fetch from other hosts or run beside the endpoints; no browser guesses a file type."""
+    """Refuses what Gradio would fetch from other hosts, or run and keep open beside the endpoints.
+
+    No browser guesses a file type.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -34,5 +38,7 @@ def refused(path: str) -> str | None:
     """Why nothing answers at this path of an address, if that is so."""
     if re.search(r"/(file|stream|proxy)=/*\w+:/", path):
         return OUTSIDE
+    if re.search(rf"/gradio_api/+({'|'.join(BACKSTAGE)})", path):
+        return OTHERS
     called = re.search(r"/call/+(?:v2/+)?([^/]*)", path)
     return OTHERS if called and called[1] not in ENDPOINTS else None

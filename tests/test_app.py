@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -294,6 +295,17 @@ def answer_to(server: Server, endpoint: str, data: list[Any]) -> str:
     return httpx.get(f"{call}/{sent.json()['event_id']}", timeout=PATIENCE_S).text
 
 
+def messages_of(server: Server, number: int, data: list[Any]) -> list[dict[str, Any]]:
+    """All that an event by its number says, as the page itself calls it."""
+    session = f"session{next(SESSIONS)}"
+    event = {"fn_index": number, "data": data, "session_hash": session}
+    sent = httpx.post(f"{server.url}/gradio_api/queue/join", json=event)
+    assert sent.status_code == 200, sent.text
+    stream = httpx.get(f"{server.url}/gradio_api/queue/data?session_hash={session}", timeout=PATIENCE_S).text
+    return [json.loads(line[6:]) for line in stream.splitlines() if line.startswith("data: ")]
+
+
+SESSIONS = count()
 ANYTHING = [1, True, "abc", "x" * 10_000, [], ["telea"], [None], {}, {"path": 1}, {"path": None}]
 WANTED = {
     "photo": (ANYTHING, "an upload"),
@@ -445,15 +457,42 @@ def test_a_model_of_the_hub_is_loaded_with_its_progress_in_megabytes(
     inpainter.generator.save_pretrained(tmp_path / "model")
     names = "config.json", "model.safetensors"
     hub.add("owner/model", files={name: (tmp_path / "model" / name).read_bytes() for name in names})
-    data = [*(uploaded(narrow, tmp_path / f"{name}.png") for name in ("photo", "mask")), None, "telea"]
-    event = {"fn_index": number_of(narrow, "fill"), "data": [*data, "owner/model", 0, "photo"], "session_hash": "loads"}
-    assert httpx.post(f"{narrow.url}/gradio_api/queue/join", json=event).status_code == 200
-    with httpx.stream("GET", f"{narrow.url}/gradio_api/queue/data?session_hash=loads", timeout=PATIENCE_S) as stream:
-        told = [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: ")]
+    data = [*(uploaded(narrow, tmp_path / f"{name}.png") for name in ("photo", "mask")), None, "telea", "owner/model"]
+    told = messages_of(narrow, number_of(narrow, "fill"), [*data, 0, "photo"])
     assert "Method: owner/model" in str(told)
     progress = [message["progress_data"][0] for message in told if message["msg"] == "progress"]
     loaded = [(step["index"], step["length"], step["desc"]) for step in progress if step["unit"] == "MB"]
     assert (24, 24, "Loading owner/model") in loaded
+
+
+def test_the_pages_own_events_take_no_file_that_was_not_uploaded_and_leave_no_traceback(
+    server: Server, files: dict[str, Any], tmp_path: Path
+) -> None:
+    photo = uploaded(server, tmp_path / "photo.png")
+    others = [
+        {"path": path} for path in ("/etc/passwd", str(EXAMPLES[0]), str(ROOT / "app.py"), "http://127.0.0.1:9/x")
+    ]
+    opening, going_on, going_back, example = (
+        number_of(server, name) for name in ("open_photo", "go_on", "go_back", "open_example")
+    )
+    for other in others:
+        file = other | {"meta": {"_type": "gradio.FileData"}}
+        for number, data in (
+            (opening, [file, None, None]),
+            (going_on, [file, photo, None]),
+            (going_on, [photo, file, 0]),
+        ):
+            end = messages_of(server, number, data)[-2]["output"]
+            assert len(end["error"]) > 20
+        messages = messages_of(server, going_back, [[file]])  # where a page goes back to is not its caller's to say
+        assert "nothing to go back to" in messages[-2]["output"]["error"]
+    for number in (-1, len(EXAMPLES), "0", None, 1.5, ["/etc/passwd"]):
+        assert messages_of(server, example, [number])[-2]["output"]["error"] == app.NO_EXAMPLE
+    for event in httpx.get(f"{server.url}/config").json()["dependencies"]:
+        if not event["backend_fn"]:
+            values = [None] * len(event["inputs"])
+            assert messages_of(server, event["id"], values)[-2]["output"]["error"] == app.IN_BROWSERS
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_no_event_answers_past_the_queue(server: Server) -> None:
@@ -490,6 +529,15 @@ def test_a_photo_that_is_an_address_or_a_file_of_the_server_is_refused(server: S
     assert "event: error" in answer
     if path.startswith("http"):
         assert app.OUTSIDE in answer
+
+
+@pytest.mark.parametrize(
+    "path", ["dev/reload", "vibe-code", "vibe-edit/", "process_recording", "deep_link?session_hash=x", "/dev/reload"]
+)
+def test_what_gradio_has_for_those_who_develop_a_page_does_not_answer(server: Server, path: str) -> None:
+    """The first is a stream without an end."""
+    for method in ("GET", "POST"):
+        assert httpx.request(method, f"{server.url}/gradio_api/{path}").status_code == 403
 
 
 def test_an_uploaded_page_or_drawing_is_never_shown_inline(server: Server, client: Any, tmp_path: Path) -> None:
