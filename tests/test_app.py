@@ -26,7 +26,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from hub_server import HubServer
-from PIL import Image, ImageColor
+from PIL import ExifTags, Image, ImageColor, ImageOps
 
 from inpaint_hub import Inpainter
 from inpaint_hub.editing import hole_at
@@ -905,15 +905,19 @@ def test_the_limits_are_said_where_a_photo_is_chosen_and_when_one_is_over_them(
         page.get_by_test_id("toast-text").filter(has_text="exceed the maximum").nth(1).wait_for()
 
 
+def choose(page: Page, method: str) -> None:
+    """Fill with that method, which is named in words."""
+    page.locator("#method input").click()
+    page.get_by_role("option", name=app.WORDS[method]).click()
+    page.wait_for_function("words => document.querySelector('#method input').value == words", arg=app.WORDS[method])
+
+
 @pytest.mark.browser
 def test_the_words_of_every_method_fit_on_a_phone(phone: Page) -> None:
     field = phone.locator("#method input")
-    for _, name in app.choices("telea"):
-        words = app.WORDS[name]
-        field.click()
-        phone.get_by_role("option", name=words).click()
-        phone.wait_for_function("words => document.querySelector('#method input').value == words", arg=words)
-        assert field.evaluate("field => field.scrollWidth <= field.clientWidth"), words
+    for name in app.METHODS:
+        choose(phone, name)
+        assert field.evaluate("field => field.scrollWidth <= field.clientWidth"), name
 
 
 def give_mask(page: Page, path: Path) -> None:
@@ -952,3 +956,37 @@ def test_a_mask_goes_with_the_photo_that_it_filled_and_one_for_the_next_photo_st
     fill(tab, "second.png")
     tab.locator("#examples .gallery-item").nth(1).click()
     given.wait_for(state="detached")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_photo_of_twelve_megapixels_held_upright_comes_back_whole(tab: Page, server: Server, tmp_path: Path) -> None:
+    small = Image.fromarray(photo_of(40, 30, channels=3)).resize((4000, 3000), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned right by 90 degrees
+    small.save(tmp_path / "camera.jpg", exif=exif, quality=92)
+    with Image.open(tmp_path / "camera.jpg") as picture:
+        photo = np.array(ImageOps.exif_transpose(picture))
+    assert photo.shape == (4000, 3000, 3)
+    upload(tab, tmp_path / "camera.jpg")
+    choose(tab, "telea")
+    tab.get_by_role("button", name="More choices").click()
+    tab.get_by_label("PNG – what was not brushed over stays exact").check()
+    brush(tab)
+    tab.locator("#fill").click()
+    tab.wait_for_selector("#download:not([disabled])")
+    with tab.expect_download() as download:
+        tab.locator("#download").click()
+    assert download.value.suggested_filename == "camera.png"
+    with Image.open(download.value.path()) as picture:
+        assert picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        result = np.array(picture)
+    hole = hole_at((3000, 4000), [last_strokes(server)])
+    assert result.shape == photo.shape
+    assert hole[2000, 1500]
+    assert hole.mean() < 0.2
+    assert np.array_equal(result[~hole], photo[~hole])
+    assert (result[hole] != photo[hole]).any()
+    tab.wait_for_function(
+        "[...document.querySelectorAll('#result img')].every(picture => picture.naturalWidth == 3000)"
+    )
