@@ -40,9 +40,10 @@ from inpaint_hub.methods import named
 from inpaint_hub.pretrained import locate, shipped
 from inpaint_hub.worker import Worker
 
-EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.jpg"))
-PICTURED = dict(  # what each example shows, by its name, from the table there
-    re.findall(r"\| `(.+?)` \| .+? \| (.+?) \|", (EXAMPLES[0].parent / "README.md").read_text(encoding="utf-8"))
+EXAMPLES_FOLDER = Path(__file__).parent / "examples"
+EXAMPLES = sorted(EXAMPLES_FOLDER.glob("*.jpg"))
+PICTURED = dict(  # what an example shows, by its file's name
+    re.findall(r"\| `(.+?)` \| .+? \| (.+?) \|", (EXAMPLES_FOLDER / "README.md").read_text(encoding="utf-8"))
 )
 BRUSH_COLOR = "#ff8a3d"
 OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
@@ -95,7 +96,7 @@ SHOW_RESULT = """() => {
   return {__type__: 'update', interactive: true}  // the download button
 }"""
 HEAD = f"""<script>
-const pictured = {json.dumps([PICTURED[path.name] for path in EXAMPLES])}
+const pictured = {json.dumps([PICTURED.get(path.name, path.stem) for path in EXAMPLES])}
 """
 HEAD += """
 new MutationObserver(() => {  // Gradio's examples have no names

@@ -106,13 +106,14 @@ def test_a_method_without_words_goes_by_its_name(monkeypatch: pytest.MonkeyPatch
     assert ("flowers-of-may", "flowers-of-may") in app.choices("telea")
 
 
-def test_every_example_is_small_and_has_a_licence() -> None:
+def test_every_example_is_small_and_has_words_and_a_licence() -> None:
     licences = (ROOT / "examples/README.md").read_text(encoding="utf-8")
     assert EXAMPLES
     for path in EXAMPLES:
         with Image.open(path) as picture:
             assert max(picture.size) <= 768
         assert f"`{path.name}`" in licences
+        assert app.PICTURED[path.name]
 
 
 def test_what_was_filled_is_gone_after_a_while_even_if_it_was_never_shown(tmp_path: Path) -> None:
