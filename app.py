@@ -165,9 +165,14 @@ FETCH_ANYTHING = gr.blocks.Block.async_move_resource_to_block_cache
 
 
 async def take_uploads_alone(component: gr.blocks.Block, path: str | Path | None) -> str | None:
-    """The cached copy of an upload, where Gradio's own would fetch any address that a caller names."""
+    """The cached copy of an upload, where Gradio's own would fetch any address that a caller names.
+
+    An upload may be named by its address on this page, as MCP's clients do.
+    """
     if re.match(r"https?:", str(path)):
-        raise gr.Error(OUTSIDE, print_exception=False)
+        path = asked.uploaded(str(path), Path(component.GRADIO_CACHE))
+        if path is None:
+            raise gr.Error(OUTSIDE, print_exception=False)
     cached: str | None = await FETCH_ANYTHING(component, path)
     return cached
 

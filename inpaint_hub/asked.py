@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from os.path import normpath
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 GROW_PX = 200  # the most
 FORMATS = "photo", "png"
@@ -36,6 +38,13 @@ def refusal(asked: Mapping[str, Any], methods: Collection[str], uploads: Path) -
         if uploads in path.parents and not path.exists():
             return TOO_OLD.format(name=name)
     return None
+
+
+def uploaded(address: str, uploads: Path) -> str | None:
+    """The path of the file in the folder `uploads` that an address of this page names, if it names one."""
+    named = re.fullmatch(r"https?://[^/]+(?:/.*)?/gradio_api/file=(.+)", address)
+    path = normpath(unquote(named[1])) if named else ""
+    return path if uploads in Path(path).parents else None
 
 
 def _file(value: Any) -> bool:

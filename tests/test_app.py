@@ -541,6 +541,17 @@ def test_what_gradio_has_for_those_who_develop_a_page_does_not_answer(server: Se
         assert httpx.request(method, f"{server.url}/gradio_api/{path}").status_code == 403
 
 
+def test_an_upload_may_be_named_by_its_address_and_nothing_else_by_such_a_one(
+    server: Server, files: dict[str, Any], tmp_path: Path
+) -> None:
+    photo, mask = (uploaded(server, tmp_path / name) for name in ("photo.png", "mask.png"))
+    rest = [mask, None, "telea", "", 0, "photo"]
+    address = f"{server.url}/gradio_api/file="
+    assert "event: complete" in answer_to(server, "fill", [photo | {"path": address + photo["path"]}, *rest])
+    for path in ("/etc/passwd", f"{server.uploads}/../hosts", "http://127.0.0.1:9/x.png"):
+        assert app.OUTSIDE in answer_to(server, "fill", [photo | {"path": address + path}, *rest])
+
+
 def test_an_uploaded_page_or_drawing_is_never_shown_inline(server: Server, client: Any, tmp_path: Path) -> None:
     for name in ("page.html", "drawing.svg"):
         sent = httpx.post(f"{server.url}/gradio_api/upload", files={"files": (name, b"<script>alert(1)</script>")})
