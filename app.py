@@ -13,28 +13,22 @@ import os
 import re
 import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from inspect import signature
 from pathlib import Path
 from queue import LifoQueue
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import gradio as gr
 from gradio.context import LocalContext
 from PIL import Image
 
-try:
-    from spaces import GPU  # on ZeroGPU it lends a GPU for the length of a call; elsewhere it does nothing
-except ImportError:
-    GPU = None
-
 from inpaint_hub import METHODS, asked, editing, hub
 from inpaint_hub.cli import DEFAULT as DEFAULT_METHOD
+from inpaint_hub.filler import Filler, new_folder
 from inpaint_hub.guard import OUTSIDE, Guard
 from inpaint_hub.methods import named
 from inpaint_hub.pretrained import locate, shipped
@@ -48,8 +42,6 @@ PICTURED = dict(  # what an example shows, by its file's name
 BRUSH_COLOR = "#ff8a3d"
 OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
 MODEL_BYTES = 100_000_000  # of a visitor's model; those of this library have 24 MB
-ON_ZERO_GPU = GPU is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
-GPU_SECONDS = 20  # that a visitor's quota must have left for a fill there
 LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it limits
     "queue": (20, "visitors who may wait; the next one is told that it is full"),
     "concurrency": (1, "photos filled at once, each in a process of its own"),
@@ -200,63 +192,6 @@ class Page(gr.Blocks):
         return taken
 
 
-class Filler(NamedTuple):
-    """What the page's events do with files, each photo in a process of its own that is stopped if it takes too long."""
-
-    workers: LifoQueue[Worker]
-    max_pixels: int
-    folder: Callable[[], str]  # a new one, that is deleted after a while
-
-    def fill(self, photo: str | None, mask: str | None, strokes: Any, method: str, **options: Any) -> editing.Filled:
-        """The photo, filled. Refuses with a sentence."""
-        if photo is None:
-            refuse(NO_PHOTO)
-        layers = [Image.fromarray(layer) for layer in (strokes or {}).get("layers") or [] if layer is not None]
-        work = self.lent if ON_ZERO_GPU and (method not in METHODS or method in shipped()) else self.work
-        result: editing.Filled = work(
-            editing.fill, photo, mask, layers, self.folder(), method, self.max_pixels, **options
-        )
-        return result
-
-    def lent(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """What the function returns with a GPU, where ZeroGPU lends one. Refuses with the sentence that it raised."""
-        sentence, result = with_gpu(function, *arguments, **options)
-        return refuse(sentence) if sentence else result
-
-    def work(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """What the function returns in another process. Refuses with the sentence that it raised."""
-        worker = self.workers.get()
-        try:
-            return worker(function, *arguments, wanted=someone_waits(), **options)
-        except ValueError as error:
-            refuse(str(error))
-        finally:
-            self.workers.put(worker)
-
-
-def with_gpu(function: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[str | None, Any]:
-    """The sentence that the function raised, or what it returns with a GPU, if there is one."""
-    import torch
-
-    try:
-        return None, function(*arguments, **options, device="cuda" if torch.cuda.is_available() else "cpu")
-    except ValueError as error:
-        return str(error), None
-
-
-if GPU is not None:
-    with_gpu = GPU(with_gpu, duration=GPU_SECONDS)  # ZeroGPU wants to know it before the page is up
-
-
-def new_folder(cache: str, keep_s: int) -> str:
-    """A folder for one photo's files. Those older than `keep_s` go: Gradio deletes only what it has shown."""
-    for path in Path(cache).glob("tmp*"):
-        with suppress(OSError):  # another visitor's was quicker
-            if time.time() - path.stat().st_mtime > keep_s:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return tempfile.mkdtemp(dir=cache)
-
-
 def someone_waits() -> Callable[[], bool]:
     """What says whether the visitor whose event runs here is still connected."""
     page, number = (variable.get(None) for variable in (LocalContext.blocks, LocalContext.event_id))
@@ -278,6 +213,15 @@ def refuse(sentence: str) -> NoReturn:
     """Say it on the page, and to callers of the endpoint."""
     gr.Warning(sentence)
     raise gr.Error(sentence, visible=False, print_exception=False)
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Within, what is not possible is said."""
+    try:
+        yield
+    except ValueError as error:
+        refuse(str(error))
 
 
 def told(filled: editing.Filled, method: str) -> str:
@@ -415,6 +359,12 @@ def _card(words: str, folder: Path, samples: Path | None = None) -> None:
 def _events(filler: Filler, own_model: str, **part: Any) -> None:
     """Who listens to what. Public are `/fill` and `/compare`; the rest is the page's own, under the same limits."""
 
+    def fill_by(method: str, photo: str | None, mask: str | None, strokes: Any, **options: Any) -> editing.Filled:
+        if photo is None:
+            raise ValueError(NO_PHOTO)
+        layers = [Image.fromarray(layer) for layer in (strokes or {}).get("layers") or [] if layer is not None]
+        return filler.fill(photo, mask, layers, method, someone_waits(), **options)
+
     def fill(
         photo: str,
         mask: str | None = None,
@@ -435,12 +385,11 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
         if model and model.strip():
             name = model.strip()
             progress(0, desc=f"Loading {name}")
-            try:
+            with sentences():
                 chosen = str(hub.visitors_model(name, MODEL_BYTES, telling(progress, name)))
-            except ValueError as error:
-                refuse(str(error))
         progress(0.2, desc="Filling")
-        filled = filler.fill(photo, mask, strokes, chosen, grow_px=int(grow_px), as_png=file_format == "png")
+        with sentences():
+            filled = fill_by(chosen, photo, mask, strokes, grow_px=int(grow_px), as_png=file_format == "png")
         return (filled.before, filled.after), filled.path, told(filled, name)
 
     def compare(
@@ -455,19 +404,19 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
         for number, (words, name) in enumerate(choices(own_model)):
             progress(number / len(choices(own_model)), desc=words)
             try:
-                chosen = own_model if name == OWN else name
-                filled = filler.fill(photo, mask, strokes, chosen, grow_px=int(grow_px))
+                filled = fill_by(own_model if name == OWN else name, photo, mask, strokes, grow_px=int(grow_px))
                 pictures.append((filled.after, f"{words}: {filled.seconds:.2f} s"))
-            except gr.Error as error:
-                wrong.append(f"- {words}: {error.message}")
+            except ValueError as error:
+                wrong.append((words, str(error)))
         if not pictures:
-            raise gr.Error(wrong[0].split(": ", 1)[1], visible=False, print_exception=False)
-        return pictures, "\n".join(wrong) or MADE_UP
+            refuse(wrong[0][1])
+        return pictures, "\n".join(f"- {words}: {sentence}" for words, sentence in wrong) or MADE_UP
 
     def open_photo(photo: str | None, mask: str | None, used: str | None) -> tuple[Any, None, str, Any, Any]:
         """A copy to brush on; what was shown of another photo goes, and the mask that it was filled by."""
-        copy = filler.work(editing.editing_copy, photo, filler.max_pixels) if photo else None
-        return copy, None, "", gr.update(interactive=False), None if mask == used else gr.skip()
+        with sentences():
+            copy = filler.editing_copy(photo, someone_waits()) if photo else None
+        return copy, None, "", gr.update(interactive=False), None if mask and mask == used else gr.skip()
 
     def open_example(number: int) -> str:
         if number not in range(len(EXAMPLES)):

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -114,33 +113,6 @@ def test_every_example_is_small_and_has_words_and_a_licence() -> None:
             assert max(picture.size) <= 768
         assert f"`{path.name}`" in licences
         assert app.PICTURED[path.name]
-
-
-def test_what_was_filled_is_gone_after_a_while_even_if_it_was_never_shown(tmp_path: Path) -> None:
-    old, young = tmp_path / "tmpold", tmp_path / "tmpyoung"
-    for folder in (old, young):
-        folder.mkdir()
-        (folder / "cat.png").write_text("pixels")
-    (tmp_path / "tmpempty").touch()
-    for path in (old, tmp_path / "tmpempty"):
-        os.utime(path, (time.time() - 100,) * 2)
-    made = app.new_folder(str(tmp_path), 60)
-    assert set(tmp_path.iterdir()) == {young, Path(made)}
-
-
-@pytest.mark.filterwarnings("ignore:Nothing is brushed over:UserWarning")  # no page shows it
-def test_where_zero_gpu_lends_a_gpu_networks_work_there_and_refuse_in_the_same_sentences(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "ON_ZERO_GPU", True)
-    filler = app.Filler(LifoQueue(), 10**6, lambda: str(tmp_path))  # no worker: to wait for one would be for ever
-    Image.fromarray(photo_of(40, 60, channels=3)).save(tmp_path / "photo.png")
-    hole = some_hole(40, 60)
-    Image.fromarray(hole).save(tmp_path / "mask.png")
-    filled = filler.fill(str(tmp_path / "photo.png"), str(tmp_path / "mask.png"), None, "cifar10")
-    assert filled.pixels == hole.sum()
-    with pytest.raises(app.gr.Error, match="Nothing is brushed over yet"):
-        filler.fill(str(tmp_path / "photo.png"), None, None, "cifar10")
 
 
 class Server(NamedTuple):

@@ -18,6 +18,7 @@ LEVELS = [
     ["comparison"],
     ["report"],
     ["cli", "editing"],
+    ["filler"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 ONLY_IN = {
@@ -30,7 +31,7 @@ ONLY_IN = {
     "patchmatch": {"classical"},
     "matplotlib": {"history", "report"},
     "skimage": {"classical", "metrics"},
-    "spaces": {"app"},
+    "spaces": {"filler"},
 }
 SOURCES = {path.stem: path for path in [*ROOT.glob("inpaint_hub/*.py"), *ROOT.glob("*.py")]} | {
     "pretrained": ROOT / "inpaint_hub/pretrained/__init__.py"
