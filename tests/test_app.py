@@ -626,7 +626,10 @@ def brush(page: Page) -> None:
 
 def fill(page: Page, name: str) -> np.ndarray:
     """Press Fill, wait, and download: the result as an array, which comes under that name."""
+    after = "document.querySelector('#result img.fixed')?.src"
+    last = page.evaluate(after)
     page.locator("#fill").click()
+    page.wait_for_function(f"last => {after} && {after} != last", arg=last)
     page.wait_for_selector("#download:not([disabled])")
     with page.expect_download() as download:
         page.locator("#download").click()

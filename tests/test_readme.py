@@ -48,7 +48,9 @@ def test_every_flag_that_it_names_is_one(monkeypatch: pytest.MonkeyPatch, capsys
     for command in ("fill", "compare", "export", "space"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
-    known = capsys.readouterr().out + (ROOT / "benchmarks" / "rectangles.py").read_text()
+    known = capsys.readouterr().out + "".join(
+        (ROOT / name).read_text() for name in ("benchmarks/rectangles.py", "app.py")
+    )
     known += "--nproc_per_node --nnodes --rdzv_backend --rdzv_endpoint"  # torchrun's
     known += "--flavor --timeout --secrets"  # of hf jobs run
     assert all(flag in known for flag in re.findall(r"--[a-z_]+", README))
