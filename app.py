@@ -287,7 +287,7 @@ def _fill_tab(model: str, most: str) -> dict[str, Any]:
                 elem_id="examples",
             )
             editor = gr.ImageEditor(
-                label="Brush over what should go",
+                label="Brush here",
                 sources=(),
                 transforms=(),
                 layers=False,

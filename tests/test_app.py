@@ -788,6 +788,10 @@ def test_every_tab_shows_its_content(tab: Page) -> None:
     tab.get_by_role("tab", name="Compare").click()
     tab.locator("#compare").click()
     tab.locator("#gallery img").nth(2).wait_for()
+    picture, caption = (tab.locator(f"#gallery {part}").first.bounding_box() for part in ("img", ".caption-label"))
+    assert picture is not None
+    assert caption is not None
+    assert caption["y"] >= picture["y"] + picture["height"] - 1, "it hides nothing"
     tab.get_by_role("tab", name="Networks").click()
     tab.get_by_role("button", name="faces").click()
     tab.get_by_text("PSNR in the hole").first.wait_for()
