@@ -32,15 +32,32 @@ from inpaint_hub.filler import Filler, new_folder
 from inpaint_hub.guard import OUTSIDE, Guard
 from inpaint_hub.methods import named
 from inpaint_hub.pretrained import locate, shipped
+from inpaint_hub.wording import (
+    IN_BROWSERS,
+    MADE_UP,
+    NO_BEFORE,
+    NO_EXAMPLE,
+    NO_PHOTO,
+    NO_RESULT,
+    NO_WEBGL,
+    NOT_TAKEN,
+    OWN,
+    PROGRAMS,
+    TITLE,
+    WHAT_TO_DO,
+    WORDS,
+    choices,
+    chosen_at_first,
+    told,
+)
 from inpaint_hub.worker import Worker
 
-EXAMPLES_FOLDER = Path(__file__).parent / "examples"
-EXAMPLES = sorted(EXAMPLES_FOLDER.glob("*.jpg"))
+HERE = Path(__file__).parent
+EXAMPLES = sorted((HERE / "examples").glob("*.jpg"))
 PICTURED = dict(  # what an example shows, by its file's name
-    re.findall(r"\| `(.+?)` \| .+? \| (.+?) \|", (EXAMPLES_FOLDER / "README.md").read_text(encoding="utf-8"))
+    re.findall(r"\| `(.+?)` \| .+? \| (.+?) \|", (HERE / "examples/README.md").read_text(encoding="utf-8"))
 )
 BRUSH_COLOR = "#ff8a3d"
-OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
 MODEL_BYTES = 100_000_000  # of a visitor's model; those of this library have 24 MB
 LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it limits
     "queue": (20, "visitors who may wait; the next one is told that it is full"),
@@ -51,31 +68,6 @@ LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it l
     "keep": (3600, "seconds after which what was uploaded and filled is deleted"),
 }
 
-TITLE = "Inpaint Hub"
-WHAT_TO_DO = "Open or paste a photo, brush over whatever should go, and press **Fill**."
-NOT_TAKEN = "What came cannot be read: give uploads of pictures, as gradio_client's handle_file makes them."
-IN_BROWSERS = "This is done in browsers alone."
-NO_PHOTO = "There is no photo yet: open one, paste one, or pick an example."
-NO_EXAMPLE = "There is no such example."
-NO_BEFORE = "There is nothing to go back to: this is the photo that you opened."
-NO_RESULT = "There is no result to go on from yet: press Fill first."
-WORDS = {  # what a layman reads, in a line on a phone; a method that is not here goes by its name
-    "telea": "Smooth: scratches, text (Telea)",
-    "navier-stokes": "Smooth, in lines (Navier–Stokes)",
-    "biharmonic": "Small spots, slow (biharmonic)",
-    "patchmatch": "Grass, walls, sky (PatchMatch)",
-    "guided": "Best for photos (guided)",
-    "cifar10": "Network: tiny pictures (cifar10)",
-    "context-encoder": "Older network (context-encoder)",
-    "faces": "Network: faces (faces)",
-    "flowers": "Network: flowers (flowers)",
-    "scenes": "Network: landscapes (scenes)",
-}
-NO_WEBGL = (
-    "This browser cannot show the brush, which needs WebGL. Give a mask instead, under **More choices**:"
-    " a picture of the photo's size that is white where it should be filled."
-)
-MADE_UP = "What is filled is made up. Do not take it for evidence."
 EDITOR_HEIGHT_PX = 460
 DIVIDER = '<input id="divider" type="range" aria-label="How much is shown of the photo before, in percent">'
 BUSY = "() => { document.getElementById('fill').classList.add('busy') }"
@@ -87,56 +79,8 @@ SHOW_RESULT = """() => {
   document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'})
   return {__type__: 'update', interactive: true}  // the download button
 }"""
-HEAD = f"""<script>
-const pictured = {json.dumps([PICTURED.get(path.name, path.stem) for path in EXAMPLES])}
-"""
-HEAD += """
-new MutationObserver(() => {  // Gradio's examples have no names
-  document.querySelectorAll('#examples .gallery-item').forEach((button, n) => { button.ariaLabel = pictured[n] })
-}).observe(document, {childList: true, subtree: true})
-document.addEventListener('focusin', ({target}) => {
-  if (target.id != 'divider') return
-  const [, percent] = document.querySelector('#result .fixed').style.clipPath.match(/([\\d.]+)%/)
-  target.value = percent
-})
-document.addEventListener('input', ({target}) => {  // Gradio's own divider hears the mouse and fingers alone
-  if (target.id != 'divider') return
-  const {left, width} = document.querySelector('#result img').getBoundingClientRect()
-  const press = {clientX: left + width * target.value / 100, view: window, bubbles: true}
-  const heard = document.querySelector('#result [data-testid=slider]')
-  for (const kind of ['mousedown', 'mouseup']) heard.dispatchEvent(new MouseEvent(kind, press))
-})
-const brushable = document.createElement('canvas').getContext('webgl2')  // app.css cannot know it
-const hidden = brushable ? '#no-webgl' : '#editor'
-document.head.insertAdjacentHTML('beforeend', `<style>${hidden} { display: none !important }</style>`)
-document.addEventListener('paste', event => {
-  const picture = [...event.clipboardData.files].find(file => file.type.startsWith('image/'))
-  if (!picture) return
-  document.querySelector('#photo button[aria-label="Clear"]')?.click()
-  setTimeout(() => {  // once the field is empty again
-    const input = document.querySelector('#photo input[type=file]'), files = new DataTransfer()
-    files.items.add(picture)
-    input.files = files.files
-    input.dispatchEvent(new Event('change', {bubbles: true}))
-  }, 100)
-})
-</script>"""
-PROGRAMS = """\
-Two endpoints answer, `/fill` and `/compare`. White in the mask is filled. With `pip install gradio_client`:
-
-```python
-from gradio_client import Client, handle_file
-
-client = Client("http://127.0.0.1:7860")  # this page's address
-shown, filled, said = client.predict(
-    photo=handle_file("photo.jpg"), mask=handle_file("mask.png"), method="telea", api_name="/fill"
-)
-pictures, said = client.predict(photo=handle_file("photo.jpg"), mask=handle_file("mask.png"), api_name="/compare")
-```
-
-`filled` is the file, in the photo's format; `file_format="png"` gives a PNG, `grow_px=4` grows the hole, and
-`model="owner/model"` takes a model from the Hugging Face Hub. Methods: {methods}. Errors are sentences."""
-
+NAMES = json.dumps([PICTURED.get(path.name, path.stem) for path in EXAMPLES])
+HEAD = f"<script>\nconst pictured = {NAMES}\n{(HERE / 'app.js').read_text(encoding='utf-8')}</script>"
 THEME = gr.themes.Default(
     primary_hue="teal",
     neutral_hue="zinc",
@@ -222,23 +166,6 @@ def sentences() -> Iterator[None]:
         yield
     except ValueError as error:
         refuse(str(error))
-
-
-def told(filled: editing.Filled, method: str) -> str:
-    """What the page says of a result; `method` in a layman's words."""
-    notes = "".join(f"\n- {note}" for note in filled.notes)
-    return f"{filled.pixels:,} pixels filled in {filled.seconds:.1f} s. Method: {method}. {MADE_UP}{notes}"
-
-
-def choices(model: str) -> list[tuple[str, str]]:
-    """What a visitor reads, and the method that it means; the page's own model first if it is not shipped."""
-    own = [] if model in METHODS else [(f"This page's own network ({Path(model).name})", OWN)]
-    return own + [(WORDS.get(name, name), name) for name in METHODS]
-
-
-def chosen_at_first(model: str) -> str:
-    """The method that stands in the list before a visitor chooses."""
-    return model if model in METHODS else OWN
 
 
 def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
@@ -490,7 +417,7 @@ def main() -> None:
         app_kwargs={"middleware": [(Guard, (), {})]},
         mcp_server=args.mcp,
         theme=THEME,
-        css_paths=Path(__file__).parent / "app.css",
+        css_paths=HERE / "app.css",
         head=HEAD,
         footer_links=["api"],
         run_history=False,  # nobody's photos are kept

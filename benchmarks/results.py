@@ -90,10 +90,10 @@ def papers_table(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]]) 
     for generation, methods in GENERATIONS.items():
         figures = [cell(rect, methods, figure) for figure in ("psnr_hole", "seam", "same_label", "frechet")]
         lines.append([generation, *figures, cell(other, methods, "psnr_hole") if other else "not measured"])
-    text = report._lines(lines)
+    text = report.markdown(lines)
     if votes:
         text += "\nNovel objects, by blind votes (ties half), 95 % intervals:\n\n"
-        text += report._lines([["fills of", "by", "against", "better", "even", "worse", "preferred"], ["---"] * 7] + [
+        text += report.markdown([["fills of", "by", "against", "better", "even", "worse", "preferred"], ["---"] * 7] + [
             [vote["of"], vote["ours"], vote["against"], *(str(vote[what]) for what in ("better", "even", "worse")),
              vote["preferred"]]
             for vote in votes
@@ -112,7 +112,7 @@ def matrix(found: dict[str, dict[str, Any]]) -> str:
             rows = found[f"{name}, rectangle"]["rows"]
             cells.append(cell(rows, CLASSICAL if model.startswith("best") else [model], "psnr_hole"))
         lines.append([f"trained on {model}" if model in SETS else model, *cells])
-    return report._lines(lines)
+    return report.markdown(lines)
 
 
 def main() -> None:

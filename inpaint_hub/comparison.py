@@ -263,7 +263,8 @@ def machine() -> str:
     if (listed := Path("/proc/cpuinfo")).exists():
         named = (line.split(":", 1)[1].strip() for line in listed.read_text().splitlines() if "model name" in line)
         model = next(named, model)
+    threads = torch.get_num_threads()
     return (
         f"{os.cpu_count()} cores of {model}, bf16 {'in hardware' if has_bf16() else 'not in hardware'},"
-        f" {torch.get_num_threads()} threads, torch {torch.__version__}, Python {platform.python_version()}"
+        f" {threads} thread{'s' * (threads > 1)}, torch {torch.__version__}, Python {platform.python_version()}"
     )

@@ -87,9 +87,8 @@ def visitors_model(
     """The folder of a model of this library that a stranger has named as "owner/model" on the Hub, in the cache.
 
     Only its config and its safetensors are fetched, with nobody's token, and loaded once, strictly: nothing that could
-    run code. `tell` is called as they come, maybe from another thread, with the bytes that are here and the bytes
-    of all. Raises
-    `ValueError` with a sentence where that is no such model, or it has more than `max_bytes`.
+    run code. `tell` is called as they come, maybe from another thread, with the bytes that are here and the bytes of
+    all. Raises `ValueError` with a sentence where that is no such model, or it has more than `max_bytes`.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", repo_id):
         raise ValueError(f"{repo_id[:200]!r} is no model's name on the Hub; it is written owner/model")
@@ -115,7 +114,7 @@ def visitors_model(
     try:
         load(folder)
     except Exception as error:  # whatever a stranger's config may lead to
-        raise ValueError(f"{repo_id} is no generator of this library: its weights or its config do not fit") from error
+        raise ValueError(f"{repo_id} is no model of this library: its weights or its config do not fit") from error
     return folder
 
 

@@ -49,7 +49,7 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     for method, row in rows.items():
         cells = [_cell(name, method, rows) for name in shown]
         lines.append([method, *cells, f"{row['milliseconds']:.1f}", f"{row['peak_mb']:,.0f}"])
-    return _lines(lines)
+    return markdown(lines)
 
 
 def breakdown(rows: dict[str, dict[str, Any]], what: str, figure: str) -> str:
@@ -61,7 +61,7 @@ def breakdown(rows: dict[str, dict[str, Any]], what: str, figure: str) -> str:
     for method in rows:
         inside = [{name: {"figures": row[what][part]} for name, row in rows.items()} for part in parts]
         lines.append([method, *(_cell(figure, method, some) for some in inside)])
-    return _lines(lines)
+    return markdown(lines)
 
 
 def _cell(figure: str, method: str, rows: dict[str, dict[str, Any]]) -> str:
@@ -77,7 +77,8 @@ def _cell(figure: str, method: str, rows: dict[str, dict[str, Any]]) -> str:
     return text if half is None else f"{text} ± {half:.{column.digits}f}"
 
 
-def _lines(lines: list[list[str]]) -> str:
+def markdown(lines: list[list[str]]) -> str:
+    """A table of cells, the heading and its rule among its lines."""
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -71,6 +71,7 @@ def files(model: str) -> dict[str, bytes | Path]:
         "app.py": APP.format(model=model).encode(),
         "page.py": page / "app.py",
         "app.css": page / "app.css",
+        "app.js": page / "app.js",
         "LICENSE": page / "LICENSE",
         **{f"examples/{path.name}": path for path in examples},
         **{f"inpaint_hub/{path.relative_to(_PACKAGE).as_posix()}": path for path in parts},

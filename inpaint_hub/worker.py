@@ -11,14 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+ASK_S = 0.5  # between two questions whether the work is still wanted
 TOO_LONG = (
     "this took longer than {limit_s:g} s and was stopped; mark less, take a smaller photo, or choose another method"
 )
 UNWANTED = "nobody waits for this any more, so that it was stopped"
 ENDED = "the work was ended from outside, probably for want of memory; mark less, or take a smaller photo"
-
-
-ASK_S = 0.5
 
 
 class Worker:
@@ -72,6 +70,8 @@ class Worker:
             finally:
                 done.set()
                 watcher.join()
+                if stopped:  # even if the result came while it was being ended
+                    self.close()
         if error:
             raise ValueError(error)
         return result

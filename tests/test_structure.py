@@ -18,7 +18,7 @@ LEVELS = [
     ["comparison"],
     ["report"],
     ["cli", "editing"],
-    ["filler"],
+    ["filler", "wording"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 ONLY_IN = {
