@@ -65,14 +65,18 @@ def match(image: np.ndarray, hole: np.ndarray, box: Window, context_px: int, /, 
     """(h, w, 3) uint8: the box of the image (H, W, 3), filled from patches within `context_px` around it."""
     import patchmatch as library
 
-    window = box.grown(context_px, 1, hole.shape)
-    if hole[window.slices].all():  # in the middle of a huge hole
-        window = Window(0, 0, *hole.shape)
+    window = searched(hole, box, context_px)
     with _SEEDED:
         library.set_random_seed(seed)
         filled = library.inpaint(image[window.slices], hole[window.slices], patch_size=PATCH_RADIUS)
     inside: np.ndarray = filled[box.moved(-window.top, -window.left).slices]
     return inside
+
+
+def searched(hole: np.ndarray, box: Window, context_px: int) -> Window:
+    """Where patches are looked for: within `context_px` around the box of (H, W) bool, if something is known there."""
+    window = box.grown(context_px, 1, hole.shape)
+    return Window(0, 0, *hole.shape) if hole[window.slices].all() else window
 
 
 CLASSICAL: dict[str, Fill] = {"telea": telea, "navier-stokes": navier_stokes, "biharmonic": biharmonic}

@@ -7,7 +7,7 @@ import pytest
 
 from inpaint_hub import detail, fill
 from inpaint_hub.classical import SEARCH_PX
-from inpaint_hub.detail import CLEARLY, guided, nearest
+from inpaint_hub.detail import AGREED, CLEARLY, guided, nearest
 from inpaint_hub.windows import Window
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (160, 150, 3), dtype=np.uint8)
@@ -21,14 +21,16 @@ def flat(value: int) -> detail.Fill:
 
 
 @pytest.fixture
-def grey_fills(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PatchMatch finds a bright thing far away, and darker ones the nearer it looks."""
+def grey_fills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """PatchMatch finds a bright thing far away, and darker ones the nearer it looks; how far it looked, each time."""
+    looked = []
 
     def match(image: np.ndarray, hole: np.ndarray, box: Window, context_px: int, /, *, seed: int = 0) -> np.ndarray:
+        looked.append(context_px)
         return np.full((box.bottom - box.top, box.right - box.left, 3), min(context_px, 250), dtype=np.uint8)
 
     monkeypatch.setattr(detail, "match", match)
-    monkeypatch.setattr(detail, "telea", flat(30))
+    return looked
 
 
 @pytest.mark.usefixtures("grey_fills")
@@ -36,9 +38,10 @@ def test_what_is_nearby_fills_where_the_guide_sees_no_other_thing() -> None:
     assert (guided(IMAGE, HOLE, flat(30))[HOLE] < 40).all()
 
 
-@pytest.mark.usefixtures("grey_fills")
-def test_patchmatch_fills_where_the_guide_agrees_with_it() -> None:
-    assert (guided(IMAGE, HOLE, flat(255))[HOLE] == 250).all()
+def test_patchmatch_fills_alone_where_the_guide_agrees_with_it(grey_fills: list[int]) -> None:
+    agreed = 250 - round(255 * AGREED / 2)
+    assert (guided(IMAGE, HOLE, flat(agreed))[HOLE] == 250).all()
+    assert grey_fills == [SEARCH_PX], "and no time goes into other fills"
 
 
 @pytest.mark.usefixtures("grey_fills")
@@ -60,8 +63,8 @@ def test_a_fill_that_is_hardly_nearer_to_the_guide_is_not_taken() -> None:
     hole = np.ones((20, 20), dtype=bool)
     seen = np.full((20, 20, 3), 100.0)
     hardly, clearly = 100 * (1 - CLEARLY / 2), 100 * (1 - 2 * CLEARLY)
-    assert nearest(np.stack([seen + 100, seen + hardly]), seen, hole) == 0
-    assert nearest(np.stack([seen + 100, seen + hardly, seen - clearly]), seen, hole) == 2
+    assert nearest([seen + 100, seen + hardly], seen, hole) == 0
+    assert nearest([seen + 100, seen + hardly, seen - clearly], seen, hole) == 2
 
 
 def test_a_photo_that_is_all_nearby_needs_no_guide() -> None:
