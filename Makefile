@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: setup demo test test-all lint results
 .DEFAULT_GOAL := test
@@ -20,10 +21,10 @@ demo: $(READY)  ## serve the page
 	$(BIN)/python app.py
 
 test: $(READY)  ## the fast suite
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: $(READY)  ## every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lint: $(READY)  ## linters and the type checker
 	$(BIN)/ruff check

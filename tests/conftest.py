@@ -15,6 +15,8 @@ from inpaint_hub import Generator, Inpainter
 settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("project")
 
+torch.set_num_threads(1)  # small tensors gain nothing from a second one, and the tests run a process for each core
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -646,7 +646,9 @@ def last_strokes(server: Server) -> Image.Image:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("tab", [1, 2], indirect=True, ids=lambda scale: f"{scale}x")
+@pytest.mark.parametrize(
+    "tab", [1, pytest.param(2, marks=pytest.mark.slow)], indirect=True, ids=lambda scale: f"{scale}x"
+)
 def test_filling_changes_what_is_brushed_over_and_not_one_byte_else(tab: Page, server: Server, tmp_path: Path) -> None:
     photo = photo_of(900, 1206, channels=3)  # larger than the copy that is brushed on
     Image.fromarray(photo).save(tmp_path / "photo.png")

@@ -274,6 +274,7 @@ def test_a_folder_of_masks_that_is_not_there_ends_the_start_with_a_sentence() ->
         load_holes(recipe)
 
 
+@pytest.mark.slow
 def test_a_run_with_holes_of_every_kind_says_in_its_card_what_was_measured(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     Image.fromarray(np.eye(16, dtype=np.uint8) * 255).save(tmp_path / "masks" / "line.png")
@@ -308,6 +309,7 @@ def test_data_that_cannot_be_trained_on_ends_the_start_with_a_sentence(
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_images_that_cannot_be_decoded_are_named_at_the_start_and_at_the_end(pictures: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(pictures, tmp_path / "some")
     (folder / "000.png").write_bytes((pictures / "000.png").read_bytes()[:60])
@@ -450,6 +452,7 @@ def shards(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 STREAMING = ["--streaming", "--shuffle_block", "16", "--max_train_steps", "10", "--checkpointing_steps", "3"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_on_a_stream_ends_with_the_very_bytes_of_one_never_stopped(shards: Path, tmp_path: Path) -> None:
     straight, folder = tmp_path / "straight", tmp_path / "run"
     process = start(shards, straight, *STREAMING)
