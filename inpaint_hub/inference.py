@@ -54,34 +54,35 @@ class Inpainter:
         return FixedSize(network) if isinstance(network, ContextEncoder) else cls(network)
 
     @torch.inference_mode()
-    def __call__(self, image: ImageLike, mask: Any, *, seed: int = 0) -> ImageLike:
+    def __call__(self, image: ImageLike, mask: Any, *, seed: int = 0, quiet: bool = False) -> ImageLike:
         """A copy of `image` with the hole filled: same type, mode, dtype, shape, device, known pixels.
 
         `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.contract` says;
         white = hole. With nothing masked it is `image` itself. The work follows the hole, not the
         photo: the network sees only the window that its fill depends on. Holes wider or longer than those it
         was trained on are filled coarse to fine, and softly in the middle; a `UserWarning` tells where known
-        pixels are out of its sight. `seed` is there for the methods that draw at random; this network does
-        not. Raises `ValueError` for a wrong input.
+        pixels are out of its sight, unless it is to be `quiet`. `seed` is there for the methods that draw at
+        random; this network does not. Raises `ValueError` for a wrong input.
         """
         values, hole = contract.opened(image, mask)
         if not hole.any():
             return image
         patches = []
         for number in range(len(hole)):  # one by one: neighbours in a batch change nothing
-            found = self._filled(values[number], hole[number])
+            found = self._filled(values[number], hole[number], quiet)
             patches += [
                 Patch(number, box.top, box.left, hole[number][box.slices], prediction) for box, prediction in found
             ]
         return contract.patched(image, patches)
 
-    def _filled(self, values: np.ndarray, hole: np.ndarray) -> list[tuple[Window, np.ndarray]]:
+    def _filled(self, values: np.ndarray, hole: np.ndarray, quiet: bool) -> list[tuple[Window, np.ndarray]]:
         """Boxes that hold every hole pixel of a photo, and for each its prediction (h, w, 3) in 0..1."""
         found, within_sight = [], []
         for box in boxes(hole, COST_PX):
             shrink = reduction(hole[box.slices], self._side)
             if farther(hole[box.grown(CONTEXT_PX, 1, hole.shape).slices], CONTEXT_PX):
-                warnings.warn(TOO_FAR, stacklevel=4)  # at the caller of the inpainter
+                if not quiet:
+                    warnings.warn(TOO_FAR, stacklevel=4)  # at the caller of the inpainter
                 shrink = max(2, shrink)
             if shrink == 1:
                 within_sight.append(box)
@@ -142,7 +143,7 @@ class FixedSize(Inpainter):
         self.network = network.eval()
         self._side = network.largest_hole or network.image_size // 2
 
-    def _filled(self, values: np.ndarray, hole: np.ndarray) -> list[tuple[Window, np.ndarray]]:
+    def _filled(self, values: np.ndarray, hole: np.ndarray, quiet: bool) -> list[tuple[Window, np.ndarray]]:
         return [(box, self._at_its_size(values, hole, box)) for box in boxes(hole, self.network.image_size // 4)]
 
     def _at_its_size(self, values: np.ndarray, hole: np.ndarray, box: Window) -> np.ndarray:

@@ -118,7 +118,7 @@ def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndar
     from .detail import guided  # with it comes PyTorch
 
     def network(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-        return np.asarray(_shipped(GUIDE, image, hole, seed=seed))
+        return np.asarray(_shipped_generator(GUIDE)(image, hole, seed=seed, quiet=True))
 
     return guided(image, hole, network, seed=seed)
 

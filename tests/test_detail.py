@@ -86,3 +86,11 @@ def test_known_pixels_survive_and_nothing_under_the_hole_leaks() -> None:
     assert np.array_equal(result[~HOLE], IMAGE[~HOLE])
     assert np.array_equal(result, fill(other, HOLE, method="guided"))
     assert np.array_equal(result, fill(IMAGE, HOLE, method="guided"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_warning_tells_of_what_the_guide_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detail, "match", lambda image, hole, box, *_, **__: image[box.slices])
+    hole = np.zeros((900, 900), dtype=bool)
+    hole[280:620, 280:620] = True  # 170 px from its middle to what is known
+    fill(np.zeros((900, 900, 3), dtype=np.uint8), hole, method="guided")
