@@ -41,6 +41,7 @@ NEW: dict[str, dict[str, Any]] = {  # settings for a format that the photo did n
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
+PNG_LEVEL = 4  # zlib's: two fifths of the time that Pillow's 6 takes, for 1 to 7 % more bytes
 PNG_CHUNKS = (b"cHRM", b"cICP", b"gAMA", b"sRGB", b"tIME", b"tEXt", b"zTXt", b"iTXt")  # copied as they are
 TIFF_TAGS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 LOSSLESS_TIFF = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "group3", "group4", "lzma", "zstd")
@@ -276,8 +277,10 @@ def encoded(photo: Photo, image: Image.Image, format: str) -> tuple[bytes, list[
     """A file of `image` with all that came with `photo`, and what a user should know about it."""
     held = {key: value for key, value in photo.metadata.items() if key in HOLDS.get(format, ())}
     options = dict(photo.settings if format == photo.format else NEW.get(format, {})) | held
-    if format == "PNG" and "xmp" in held:
-        options["pnginfo"] = _with_xmp(options.get("pnginfo"), held["xmp"])
+    if format == "PNG":
+        options["compress_level"] = PNG_LEVEL
+        if "xmp" in held:
+            options["pnginfo"] = _with_xmp(options.get("pnginfo"), held["xmp"])
     if format == "TIFF":
         options |= _tiff_options(held, options["compression"])
     if format == "JPEG" and image.mode == "P" and not image.has_transparency_data:
