@@ -21,9 +21,9 @@ CLEARLY = 0.2  # by so much nearer to what is expected must a fill from nearby b
 def guided(image: np.ndarray, hole: np.ndarray, guide: Fill, /, *, seed: int = 0) -> np.ndarray:
     """The image (H, W, 3) uint8 with `hole` (H, W) bool filled by PatchMatch, as it is or from nearby alone.
 
-    A fill from nearby is taken where it is nearer, from afar, to what is to be expected: half of that is what `guide`
-    paints, half what the fills have in common. There PatchMatch copied a thing from elsewhere. Far holes are filled
-    one by one, as by PatchMatch, and chosen one by one.
+    A fill from nearby is made where PatchMatch's own is not, from afar, what `guide` paints, and taken where it is
+    clearly nearer to what is to be expected, half of which the guide paints and half the fills have in common: there
+    PatchMatch copied a thing from elsewhere. Far holes are filled one by one, as by PatchMatch, and chosen one by one.
     """
     result, left = image.copy(), hole.copy()
     for box in boxes(hole, SEARCH_PX):
@@ -44,8 +44,10 @@ def guided(image: np.ndarray, hole: np.ndarray, guide: Fill, /, *, seed: int = 0
 
 
 def apart(one: np.ndarray, other: np.ndarray, hole: np.ndarray) -> float:
-    """The low-pass error between two fills (H, W, 3) of a hole (H, W) bool."""
-    return METRICS["lowpass_hole"](one[None], np.where(hole[:, :, None], other, one)[None], hole[None])
+    """The low-pass error between two fills (H, W, 3) of a hole (H, W) bool, around which they are the same."""
+    around = [(math.ceil(max(hole.shape) / 3),) * 2] * 2  # as far as the blur reaches: four sigmas, of a twelfth
+    differ = np.pad(np.where(hole[:, :, None], np.subtract(one, other, dtype=np.float64), 0), [*around, (0, 0)])
+    return METRICS["lowpass_hole"](differ[None], np.zeros_like(differ)[None], np.pad(hole, around)[None])
 
 
 def nearest(fills: Sequence[np.ndarray], expected: np.ndarray, hole: np.ndarray) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from inpaint_hub import Generator, Inpainter
 settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("project")
 
-torch.set_num_threads(1)  # small tensors gain nothing from a second one, and the tests run a process for each core
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core
+    torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
 

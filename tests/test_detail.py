@@ -7,7 +7,7 @@ import pytest
 
 from inpaint_hub import detail, fill
 from inpaint_hub.classical import SEARCH_PX
-from inpaint_hub.detail import AGREED, CLEARLY, guided, nearest
+from inpaint_hub.detail import AGREED, CLEARLY, apart, guided, nearest
 from inpaint_hub.windows import Window
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (160, 150, 3), dtype=np.uint8)
@@ -65,6 +65,13 @@ def test_a_fill_that_is_hardly_nearer_to_the_guide_is_not_taken() -> None:
     hardly, clearly = 100 * (1 - CLEARLY / 2), 100 * (1 - 2 * CLEARLY)
     assert nearest([seen + 100, seen + hardly], seen, hole) == 0
     assert nearest([seen + 100, seen + hardly, seen - clearly], seen, hole) == 2
+
+
+def test_how_far_fills_are_apart_does_not_depend_on_how_much_is_around_them() -> None:
+    one, other = np.random.default_rng(1).integers(0, 256, (2, *IMAGE.shape), dtype=np.uint8)
+    other[~HOLE] = one[~HOLE]
+    box = np.s_[70:95, 60:88]
+    assert apart(one[box], other[box], HOLE[box]) == pytest.approx(apart(one, other, HOLE), rel=1e-6)
 
 
 def test_a_photo_that_is_all_nearby_needs_no_guide() -> None:
