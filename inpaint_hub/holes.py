@@ -189,6 +189,29 @@ def spread(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     return _inside(np.concatenate([corners, corners + sides], axis=1), size)
 
 
+LOBES = 3  # ellipses of an object
+
+
+def object_like(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
+    """A round shape with lobes, as people and things have: ellipses in one box that all hold the box's centre."""
+    boxes = _boxes(draws[:, 0:4], size, holes.sides)
+    lengths = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)
+    middle = (boxes[:, 2:] + boxes[:, :2] - 1) / 2
+    own = draws[:, 5 : 5 + 4 * LOBES].reshape(-1, LOBES, 4)
+    filled = np.zeros((len(draws), *size), dtype=bool)
+    for lobe in range(LOBES):
+        radii = np.maximum(0.75, lengths * (0.2 + 0.25 * own[:, lobe, 0:2]))
+        # At most 0.7 radii from the centre along each axis, which keeps it inside, and no further than the box's edge.
+        reach = np.minimum(0.7 * radii, lengths / 2 - radii).clip(0)
+        centre = middle + (2 * own[:, lobe, 2:4] - 1) * reach
+        rows, columns = (
+            ((np.arange(length) - centre[:, [axis]]) / radii[:, [axis]]).astype(np.float32) ** 2
+            for axis, length in enumerate(size)
+        )
+        filled |= rows[:, :, None] + columns[:, None, :] <= 1
+    return filled
+
+
 Kind = Callable[[np.ndarray, tuple[int, int], Holes], np.ndarray]
 # (N, H, W) bool for each of `draws` (N, 67): four of the first stream, and those of the shape.
 KINDS: dict[str, Kind] = {
@@ -198,6 +221,7 @@ KINDS: dict[str, Kind] = {
     "strokes": strokes,
     "folder": folder,
     "spread": spread,
+    "object": object_like,
 }
 
 
