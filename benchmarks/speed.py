@@ -22,8 +22,8 @@ import torch
 
 from inpaint_hub import Generator, Inpainter
 from inpaint_hub.folded import plan
+from inpaint_hub.imaging.windows import around
 from inpaint_hub.machine import has_bf16
-from inpaint_hub.windows import around
 
 PLAIN_PX = 512
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from .classical import SEARCH_PX, Fill, match, searched
+from .imaging.windows import boxes
 from .metrics import METRICS
-from .windows import boxes
 
 # Chosen on 157 photos on which no vote was taken.
 AGREED = 0.03  # so near, from afar, to what the guide paints is PatchMatch's own fill right

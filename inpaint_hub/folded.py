@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .imaging.windows import Window
 from .networks import GENERATOR, STRIDE, Generator, Layer
-from .windows import Window
 
 # Rows after the first and before the decoder hold nine tenths of the work, and in bfloat16 they move no pixel by more
 # than 1/255; in the decoder bfloat16 moves up to 2 % of the pixels further (shipped checkpoints, example photos).

@@ -33,7 +33,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from . import contract
+from .imaging import contract
 
 DRAWS = 8  # uniform numbers of an image: 0 to 3 its rectangle, 4 the flip, 5 to 7 the crop
 HOLE_DRAWS = 64  # more of them, from a stream of their own: 0 the hole's kind, the rest its shape

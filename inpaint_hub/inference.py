@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import contract
 from .context_encoder import ContextEncoder, load
-from .contract import ImageLike, Patch, known_pixels
 from .folded import Folded, Plan, plan
+from .imaging import contract
+from .imaging.contract import ImageLike, Patch, known_pixels
+from .imaging.resampling import enlarged, nearness, resized, shrunk
+from .imaging.windows import Window, boxes, farther, reduction, square
 from .machine import has_bf16
 from .networks import GENERATOR, STRIDE, Generator, context_px
-from .scales import enlarged, nearness, resized, shrunk
-from .windows import Window, boxes, farther, reduction, square
 
 CONTEXT_PX = context_px(GENERATOR)
 # A box costs as if each row computed so much around it: the first ones compute more, the last ones less.
@@ -57,7 +57,7 @@ class Inpainter:
     def __call__(self, image: ImageLike, mask: Any, *, seed: int = 0, quiet: bool = False) -> ImageLike:
         """A copy of `image` with the hole filled: same type, mode, dtype, shape, device, known pixels.
 
-        `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.contract` says;
+        `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.imaging.contract` says;
         white = hole. With nothing masked it is `image` itself. The work follows the hole, not the
         photo: the network sees only the window that its fill depends on. Holes wider or longer than those it
         was trained on are filled coarse to fine, and softly in the middle; a `UserWarning` tells where known

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from . import contract, masks, photo
 from .classical import CLASSICAL, PATCH_BASED, Fill
-from .contract import ImageLike
+from .imaging import contract, masks, photo
+from .imaging.contract import ImageLike
 from .pretrained import shipped
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ GUIDE = "scenes"  # the shipped model that knows photos
 
 
 class Method(Protocol):
-    """A copy of `image` with the hole filled, as `inpaint_hub.contract` says; with nothing masked the image itself."""
+    """A copy of `image` with the hole filled, as `imaging.contract` says; with nothing masked the image itself."""
 
     def __call__(self, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike: ...
 
@@ -29,7 +29,7 @@ class Method(Protocol):
 def fill(image: ImageLike, mask: Any, *, method: str = "telea", seed: int = 0) -> ImageLike:
     """A copy of `image` with the hole filled: same type, mode, dtype, shape, device, known pixels.
 
-    `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.contract` says; white =
+    `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.imaging.contract` says; white =
     hole. `method` is a name in `METHODS`, or a generator as in `named`. Raises `ValueError` for a wrong
     input, and for a hole that this method cannot fill.
     """

@@ -8,7 +8,7 @@ import pytest
 from inpaint_hub import detail, fill
 from inpaint_hub.classical import SEARCH_PX
 from inpaint_hub.detail import AGREED, CLEARLY, apart, guided, nearest
-from inpaint_hub.windows import Window
+from inpaint_hub.imaging.windows import Window
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (160, 150, 3), dtype=np.uint8)
 HOLE = np.zeros((160, 150), dtype=bool)

@@ -11,7 +11,7 @@ from conftest import ROOT
 
 LEVELS = [
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker", "guard", "asked"],
-    ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
+    ["windows", "resampling", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
     ["classical", "context_encoder", "semantics", "data", "updates", "masks", "folded", "history", "launch"],
     ["inference", "detail", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],
@@ -33,7 +33,7 @@ ONLY_IN = {
     "skimage": {"classical", "metrics"},
     "spaces": {"filler"},
 }
-SOURCES = {path.stem: path for path in [*ROOT.glob("inpaint_hub/*.py"), *ROOT.glob("*.py")]} | {
+SOURCES = {path.stem: path for path in [*ROOT.glob("inpaint_hub/**/*.py"), *ROOT.glob("*.py")]} | {
     "pretrained": ROOT / "inpaint_hub/pretrained/__init__.py"
 }
 
@@ -46,7 +46,7 @@ def imports(name: str) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             home = "inpaint_hub" + (f".{node.module}" if node.module else "") if node.level else str(node.module)
-            found |= {f"{home}.{alias.name}" for alias in node.names} if home == "inpaint_hub" else {home}
+            found |= {f"{home}.{alias.name}" for alias in node.names} | {home}
     return found
 
 
@@ -56,7 +56,7 @@ def test_every_module_has_a_level() -> None:
 
 @pytest.mark.parametrize("name", LEVEL)
 def test_modules_import_downwards_only(name: str) -> None:
-    ours = {module.split(".")[1] for module in imports(name) if module.startswith("inpaint_hub.")}
+    ours = {part for module in imports(name) if module.startswith("inpaint_hub.") for part in module.split(".")[1:]}
     assert all(LEVEL[other] < LEVEL[name] for other in ours & set(LEVEL)), f"{name} imports {ours}"
 
 

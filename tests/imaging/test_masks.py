@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from strategies import cases, holes, image_of, pixels_of
 
-from inpaint_hub import masks
+from inpaint_hub.imaging import masks
 
 HOLE = np.zeros((20, 30), dtype=bool)
 HOLE[4:11, 9:25] = True

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import holes, sides
 
-from inpaint_hub.scales import enlarged, nearness, shrunk
+from inpaint_hub.imaging.resampling import enlarged, nearness, shrunk
 
 
 @given(height=sides, width=sides, factor=st.integers(1, 5), data=st.data())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import holes, sides
 
-from inpaint_hub.windows import CELL, around, boxes, farther, reduction, window_around
+from inpaint_hub.imaging.windows import CELL, around, boxes, farther, reduction, window_around
 
 
 @given(height=sides, width=sides, context=st.integers(0, 9), multiple=st.integers(1, 4), data=st.data())

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin
 from strategies import image_of
 
-from inpaint_hub import photo
+from inpaint_hub.imaging import photo
 from inpaint_hub.methods import fill_file, named
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -11,7 +11,8 @@ from hypothesis import given
 from PIL import Image
 from strategies import KINDS, cases, changed_under, image_of, pixels_of
 
-from inpaint_hub import Inpainter, contract
+from inpaint_hub import Inpainter
+from inpaint_hub.imaging import contract
 
 HOLE = np.zeros((9, 13), dtype=bool)
 HOLE[2:6, 3:13] = True
