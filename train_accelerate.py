@@ -28,7 +28,6 @@ from tqdm.auto import tqdm
 
 from inpaint_hub import checkpoint, hub
 from inpaint_hub.averaging import halve, interpolate, moving_average, settle
-from inpaint_hub.context_encoder import ContextEncoder
 from inpaint_hub.data import TERMS, Batch, Images, Training, mean_color, split_images, training_batch
 from inpaint_hub.estimate import estimate
 from inpaint_hub.evaluation import compare, evaluation_holes, validate
@@ -36,7 +35,8 @@ from inpaint_hub.history import ERRORS, SAMPLES, Progress, largest_weights, repo
 from inpaint_hub.holes import Holes, read_masks
 from inpaint_hub.iteration import iterate, mean_over_processes, optimizers
 from inpaint_hub.launch import StopRequest, launch_error, launch_warning, precision, threads_for
-from inpaint_hub.networks import Discriminator, Generator, Painter
+from inpaint_hub.models.context_encoder import ContextEncoder
+from inpaint_hub.models.networks import Discriminator, Generator, Painter
 from inpaint_hub.recipes import PRESETS, Recipe
 from inpaint_hub.sources import reason
 from inpaint_hub.streaming import Stream, stream_images

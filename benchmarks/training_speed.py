@@ -21,7 +21,7 @@ from accelerate.state import AcceleratorState
 
 from inpaint_hub.holes import Holes, bounding_boxes
 from inpaint_hub.iteration import iterate, optimizers
-from inpaint_hub.networks import Discriminator, Generator
+from inpaint_hub.models.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS
 
 SIZES = ((32, 64), (128, 16))  # px, batch

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .inference import Inpainter
     from .methods import METHODS, fill
-    from .networks import Discriminator, Generator
+    from .models.networks import Discriminator, Generator
 
 __version__ = "0.1.0"
 __all__ = ["METHODS", "Discriminator", "Generator", "Inpainter", "fill"]
 
 _HOMES = {
     "Inpainter": ".inference",
-    "Generator": ".networks",
-    "Discriminator": ".networks",
+    "Generator": ".models.networks",
+    "Discriminator": ".models.networks",
     "METHODS": ".methods",
     "fill": ".methods",
 }

@@ -14,8 +14,7 @@ from .classical import CLASSICAL, PATCH_BASED
 from .history import SAMPLES, write_samples
 from .holes import Holes
 from .metrics import METRICS
-from .networks import Painter
-from .updates import composite
+from .models.networks import Painter, composite
 
 SEED = 2017  # of the holes: the same ones in every run, for every method
 

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .models.networks import Discriminator, Painter, composite, frozen
 from .muon import Muon
-from .networks import Discriminator, Painter, frozen
 from .recipes import Recipe
-from .updates import COMPLETED, REAL, composite, reconstruction_error, score_error, views
+from .updates import COMPLETED, REAL, reconstruction_error, score_error, views
 
 
 def iterate(

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from .machine import bf16_slowdown, choose_threads, has_bf16
-from .networks import Painter
+from .models.networks import Painter
 
 
 def precision(flag: str | None, cpu: bool) -> str:

@@ -12,11 +12,6 @@ from torch import Tensor
 REAL, COMPLETED = 1.0, 0.0  # the targets of a score
 
 
-def composite(image: Tensor, prediction: Tensor, hole: Tensor) -> Tensor:
-    """The known pixels of the image, and the prediction inside the hole."""
-    return torch.where(hole, prediction, image)
-
-
 def reconstruction_error(prediction: Tensor, image: Tensor, hole: Tensor, over: str, hole_px: Tensor) -> Tensor:
     """Mean squared error to the original: over the whole "image" (paper), or the "hole" (Iizuka, eq. 2).
 

@@ -35,7 +35,7 @@ from safetensors.torch import load, save
 
 from inpaint_hub import Discriminator, Generator, Inpainter, hub
 from inpaint_hub.data import split_images
-from inpaint_hub.networks import HubModel
+from inpaint_hub.models.networks import HubModel
 from inpaint_hub.streaming import Stream, stream_images
 
 Client = Callable[..., Any]

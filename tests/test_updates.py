@@ -13,7 +13,7 @@ from torch import nn
 
 from inpaint_hub.holes import Holes, bounding_boxes
 from inpaint_hub.iteration import iterate, optimizers
-from inpaint_hub.networks import Discriminator, Generator
+from inpaint_hub.models.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS
 from inpaint_hub.updates import local_patch, reconstruction_error, score_error
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .imaging.windows import Window
+from ..imaging.windows import Window
 from .networks import GENERATOR, STRIDE, Generator, Layer
 
 # Rows after the first and before the decoder hold nine tenths of the work, and in bfloat16 they move no pixel by more

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,9 @@ import torch
 from hypothesis import assume, given, settings
 from strategies import cases, changed_under, image_of, pixels_of
 
-from inpaint_hub import Generator, Inpainter
-from inpaint_hub.context_encoder import ChannelWise, ContextEncoder, load
 from inpaint_hub.inference import FixedSize
-from inpaint_hub.updates import composite
+from inpaint_hub.models.context_encoder import ChannelWise, ContextEncoder
+from inpaint_hub.models.networks import composite
 
 torch.manual_seed(0)
 NETWORK = ContextEncoder((0.4, 0.5, 0.6), largest_hole=16, image_size=32).eval()
@@ -77,13 +75,3 @@ def test_holes_of_any_length_in_photos_of_any_size_are_filled(shape: tuple[int, 
     hole[2:15, 3:80] = True
     result = FILL(np.full((*shape, 3), 200, dtype=np.uint8) * ~hole[:, :, None], hole)
     assert result[hole].min() > 20, "a part was left as it was"
-
-
-def test_what_loads_a_model_tells_the_networks_apart_by_their_config(tmp_path: Path) -> None:
-    NETWORK.save_pretrained(tmp_path / "encoder")
-    Generator(dilated=False).save_pretrained(tmp_path / "generator")
-    assert isinstance(Inpainter.from_pretrained(tmp_path / "encoder"), FixedSize)
-    generator = load(tmp_path / "generator")
-    assert isinstance(generator, Generator)
-    assert {layer.dilation for layer in generator.table} == {1}
-    assert not isinstance(Inpainter.from_pretrained(tmp_path / "generator"), FixedSize)

@@ -7,18 +7,12 @@ feature see the whole image, and fixes its size.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.constants import CONFIG_NAME
 from torch import Tensor, nn
 
-from .networks import WHERE, Generator, Painter
-from .pretrained import locate
+from .networks import Painter
 
 # Section 3.1 and the authors' code at 128 px: kernels of 4, stride 2, until 4×4 are left. A smaller image enters at
 # the layer that has its size.
@@ -92,18 +86,3 @@ class ChannelWise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.einsum("ncp,cqp->ncq", x.flatten(2), self.weight).view(x.shape)
-
-
-def load(name: Any, **options: Any) -> Generator | ContextEncoder:
-    """The network that fills with the weights of a shipped name, a folder, or "owner/model" on the Hub: see its config.
-
-    Options are the mixin's. Raises what `Generator.from_pretrained` raises.
-    """
-    place = locate(name)
-    if Path(place).is_dir():
-        config = Path(place) / CONFIG_NAME
-    else:
-        config = Path(hf_hub_download(place, CONFIG_NAME, **{key: options[key] for key in WHERE if key in options}))
-    settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
-    kind = ContextEncoder if {"image_size", "fill_color"} <= {*settings} else Generator
-    return kind.from_pretrained(name, **options)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from inpaint_hub.networks import (
+from inpaint_hub.models.networks import (
     GENERATOR,
     GLOBAL,
     LOCAL,

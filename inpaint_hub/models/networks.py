@@ -18,8 +18,8 @@ from huggingface_hub import ModelCard, PyTorchModelHubMixin, hf_hub_download
 from huggingface_hub.constants import CONFIG_NAME
 from torch import Tensor, nn
 
-from .card import render
-from .pretrained import locate
+from ..pretrained import locate
+from .model_card import render
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -339,3 +339,8 @@ def frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
         for norm in norms:
             norm.track_running_stats = True
+
+
+def composite(image: Tensor, prediction: Tensor, hole: Tensor) -> Tensor:
+    """The known pixels of the image, and the prediction inside the hole."""
+    return torch.where(hole, prediction, image)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inpaint_hub import Discriminator, Generator
-from inpaint_hub.context_encoder import ContextEncoder
+from inpaint_hub.models.context_encoder import ContextEncoder
 from inpaint_hub.recipes import PRESETS
 
 FACTS = {
