@@ -15,7 +15,7 @@ import argparse
 import numpy as np
 
 from inpaint_hub.classical import CLASSICAL
-from inpaint_hub.data import split_images
+from inpaint_hub.data.dataset import split_images
 from inpaint_hub.inference import Inpainter
 
 

@@ -19,7 +19,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from inpaint_hub.holes import Holes, bounding_boxes
+from inpaint_hub.data.holes import Holes, bounding_boxes
 from inpaint_hub.iteration import iterate, optimizers
 from inpaint_hub.models.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS

@@ -54,9 +54,9 @@ def prepared(
     Holes of rectangles alone are those of every run's evaluation with the same `sides`. Raises `ValueError` for data,
     kinds or sides that cannot be.
     """
-    from .data import split_images
+    from .data.dataset import split_images
+    from .data.holes import Holes, read_masks
     from .evaluation import SEED
-    from .holes import Holes, read_masks
     from .recipes import Recipe
 
     recipe = Recipe(

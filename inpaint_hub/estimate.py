@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .data import Batch
+from .data.dataset import Batch
 from .machine import seconds
 from .recipes import Recipe
 

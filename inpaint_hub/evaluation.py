@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from .classical import CLASSICAL, PATCH_BASED
+from .data.holes import Holes
 from .history import SAMPLES, write_samples
-from .holes import Holes
 from .metrics import METRICS
 from .models.networks import Painter, composite
 

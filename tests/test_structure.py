@@ -10,9 +10,19 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "model_card", "pretrained", "muon", "synced", "machine", "worker", "guard", "asked"],
+    ["contract", "recipes", "model_card", "pretrained", "muon", "synced", "machine", "worker", "guard", "asked", "rng"],
     ["windows", "resampling", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
-    ["classical", "context_encoder", "semantics", "data", "updates", "masks", "fused_generator", "history", "launch"],
+    [
+        "classical",
+        "context_encoder",
+        "semantics",
+        "dataset",
+        "updates",
+        "masks",
+        "fused_generator",
+        "history",
+        "launch",
+    ],
     ["loading"],
     ["inference", "detail", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],

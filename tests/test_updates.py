@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from inpaint_hub.holes import Holes, bounding_boxes
+from inpaint_hub.data.holes import Holes, bounding_boxes
 from inpaint_hub.iteration import iterate, optimizers
 from inpaint_hub.models.networks import Discriminator, Generator
 from inpaint_hub.recipes import PRESETS

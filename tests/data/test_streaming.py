@@ -15,8 +15,8 @@ from datasets import Dataset, Features, IterableDataset
 from datasets import Image as ImageFeature
 from PIL import Image
 
-from inpaint_hub.data import Images, Reader, split_images
-from inpaint_hub.streaming import Stream, stream_images
+from inpaint_hub.data.dataset import Images, Reader, split_images
+from inpaint_hub.data.streaming import Stream, stream_images
 
 # datasets leaves a file handle to the garbage collector here and there
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from .holes import Holes, bounding_boxes, permutation, uniforms
+from .holes import Holes, bounding_boxes
+from .rng import permutation, uniforms
 from .sources import in_threads, load, picture, short_side, title
 
 SPLITS = {"train": 0.90, "validation": 0.05, "test": 0.05}  # of all images (paper, Section IV)

@@ -1,8 +1,4 @@
-"""Random holes of several kinds, and every other random draw of training, as functions of (seed, position).
-
-Image number n of a run always gets the same hole, whatever the batch size, the number of processes
-or where the run was resumed: the draws come from a counter-based generator (Salmon et al. 2011,
-"Parallel random numbers: as easy as 1, 2, 3") whose counter is n.
+"""Random holes of several kinds, as functions of (seed, position): see `rng`.
 
 Area is the share of the image that a hole covers, border the share of holes that touch the image's
 edge. Of 20,000 holes at 64×64, rectangles of 16 to 32 px a side (`benchmarks/hole_kinds.py`):
@@ -25,7 +21,6 @@ import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -33,27 +28,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from .imaging import contract
-
-DRAWS = 8  # uniform numbers of an image: 0 to 3 its rectangle, 4 the flip, 5 to 7 the crop
-HOLE_DRAWS = 64  # more of them, from a stream of their own: 0 the hole's kind, the rest its shape
-ORDER, SHAPE = 1, 2  # the streams beside the first; each is a generator with another key
-
-
-def uniforms(seed: int, first: int, count: int, draws: int = DRAWS, stream: int = 0) -> np.ndarray:
-    """(count, draws) float64 in 0..1, excluding 1: row i belongs to image number first + i alone.
-
-    `draws` is a multiple of four, the numbers of one counter step.
-    """
-    bits = np.random.Philox(key=seed + (stream << 64), counter=first * draws // 4).random_raw((count, draws))
-    return (bits >> np.uint64(11)) * 2.0**-53
-
-
-@lru_cache(maxsize=2)  # a batch may straddle two epochs
-def permutation(seed: int, epoch: int, count: int) -> np.ndarray:
-    """(count,) int64: the order in which an epoch visits `count` images."""
-    ranks = np.random.Philox(key=seed + (ORDER << 64), counter=epoch << 64).random_raw(count)
-    return np.argsort(ranks, kind="stable")  # unlike Generator.permutation, the same in every NumPy
+from ..imaging import contract
+from .rng import HOLE_DRAWS, SHAPE, uniforms
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Random draws are functions of (seed, position), and holes of every kind are what its table says."""
+"""Holes are functions of (seed, position), and of every kind they are what its table says."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint_hub import holes as module
-from inpaint_hub.holes import KINDS, Holes, bounding_boxes, permutation, read_masks, uniforms
+from inpaint_hub.data import holes as module
+from inpaint_hub.data.holes import KINDS, Holes, bounding_boxes, read_masks
 from inpaint_hub.recipes import HOLE_KINDS
 
 sizes = st.tuples(st.integers(16, 96), st.integers(16, 96))
@@ -34,29 +34,6 @@ def holes_of(kind: str, size: tuple[int, int]) -> Holes:
     """The kind alone, its sides a quarter to half of the short side."""
     short = min(size)
     return Holes((short // 4, short // 2), {kind: 1}, random_masks(size) if kind == "folder" else None)
-
-
-@given(seed=st.integers(0, 2**32), first=st.integers(0, 10**9), count=st.integers(1, 20), cut=st.integers(0, 20))
-def test_draws_do_not_depend_on_where_a_batch_starts(seed: int, first: int, count: int, cut: int) -> None:
-    cut = min(cut, count)
-    parts = [uniforms(seed, first, cut), uniforms(seed, first + cut, count - cut)]
-    assert np.array_equal(np.concatenate(parts), uniforms(seed, first, count))
-
-
-def test_draws_are_uniform_and_no_two_positions_seeds_or_streams_share_them() -> None:
-    draws = uniforms(0, 0, 20_000)
-    assert draws.min() >= 0
-    assert draws.max() < 1
-    assert np.abs(draws.mean(axis=0) - 0.5).max() < 0.01
-    assert len(np.unique(draws)) == draws.size
-    assert not np.isin(uniforms(1, 0, 1000), draws).any()
-    assert not np.isin(uniforms(0, 0, 1000, 64, stream=2), draws).any()
-
-
-def test_an_epoch_visits_every_image_once_and_each_epoch_in_its_own_order() -> None:
-    first, second = permutation(3, 0, 500), permutation(3, 1, 500)
-    assert sorted(first) == sorted(second) == list(range(500))
-    assert not np.array_equal(first, second)
 
 
 def test_every_kind_that_a_recipe_may_name_has_its_function() -> None:

@@ -11,7 +11,7 @@ from datasets import Dataset, Features
 from datasets import Image as ImageFeature
 from PIL import Image
 
-from inpaint_hub.sources import in_threads, load, picture, reason, short_side, title
+from inpaint_hub.data.sources import in_threads, load, picture, reason, short_side, title
 
 RAMP = np.linspace(0, 1, 48).reshape(6, 8)  # 8 px wide, 6 high, from black to white
 GREY = np.rint(RAMP * 255).astype(np.uint8)

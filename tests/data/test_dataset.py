@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint_hub.data import Batch, InMemory, crop, mean_color, split_images, training_batch
-from inpaint_hub.holes import Holes, uniforms
+from inpaint_hub.data.dataset import Batch, InMemory, crop, mean_color, split_images, training_batch
+from inpaint_hub.data.holes import Holes
+from inpaint_hub.data.rng import uniforms
 
 # datasets leaves a file handle to the garbage collector here and there
 HOLES = Holes((4, 8), {"rectangle": 1, "rectangles": 1, "border": 1, "strokes": 1})

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .data import LOOKED_AT, SPLITS, Images, InMemory, Member, Reader, by_split, refuse_small, tensor
-from .holes import permutation
+from .dataset import LOOKED_AT, SPLITS, Images, InMemory, Member, Reader, by_split, refuse_small, tensor
+from .rng import permutation
 from .sources import in_threads, load
 
 if TYPE_CHECKING:

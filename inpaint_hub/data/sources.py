@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from .imaging.contract import DEEP, unpack
+from ..imaging.contract import DEEP, unpack
 
 if TYPE_CHECKING:
     from datasets import Dataset
