@@ -92,7 +92,7 @@ def fill_all(name: str, images: np.ndarray, holes: np.ndarray, seed: int) -> Fil
 
     The peak is that of this process, interpreter and libraries included. Raises what the method raises.
     """
-    from .methods import named
+    from .methods.registry import named
 
     method = named(name)
     method(images[0], holes[0], seed=seed)  # what a first call loads is not a fill's time

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .classical import CLASSICAL, PATCH_BASED
 from .data.holes import Holes
 from .history import SAMPLES, write_samples
+from .methods.classical import CLASSICAL, PATCH_BASED
 from .metrics import METRICS
 from .models.networks import Painter, composite
 

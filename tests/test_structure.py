@@ -24,8 +24,8 @@ LEVELS = [
         "launch",
     ],
     ["loading"],
-    ["inference", "detail", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
-    ["hub", "methods"],
+    ["inpainter", "guided", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
+    ["hub", "registry"],
     ["comparison"],
     ["report"],
     ["cli", "editing"],
@@ -79,7 +79,7 @@ def test_heavy_libraries_stay_in_their_rooms(library: str) -> None:
 
 def test_importing_the_package_loads_nothing_and_inference_needs_no_training_library() -> None:
     code = (
-        "import sys, inpaint_hub, inpaint_hub.methods; assert 'torch' not in sys.modules, 'torch';"
+        "import sys, inpaint_hub, inpaint_hub.methods.registry; assert 'torch' not in sys.modules, 'torch';"
         "from inpaint_hub import Inpainter, Generator, Discriminator;"
         "heavy = {'accelerate', 'datasets', 'gradio', 'skimage', 'cv2', 'matplotlib', 'torchvision'};"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin
 from strategies import image_of
 
 from inpaint_hub.imaging import photo
-from inpaint_hub.methods import fill_file, named
+from inpaint_hub.methods.registry import fill_file, named
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 WITH_ALL = ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"]

@@ -10,7 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from strategies import cases, changed_under, image_of, pixels_of
 
-from inpaint_hub.inference import FixedSize
+from inpaint_hub.methods.inpainter import FixedSize
 from inpaint_hub.models.context_encoder import ChannelWise, ContextEncoder
 from inpaint_hub.models.networks import composite
 

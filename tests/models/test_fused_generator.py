@@ -12,8 +12,8 @@ from PIL import Image
 
 from inpaint_hub import Generator, Inpainter
 from inpaint_hub.imaging.windows import Window
-from inpaint_hub.inference import CONTEXT_PX
 from inpaint_hub.machine import has_bf16
+from inpaint_hub.methods.inpainter import CONTEXT_PX
 from inpaint_hub.models.fused_generator import Folded, plan
 from inpaint_hub.pretrained import shipped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inpaint_hub import Generator, Inpainter
-from inpaint_hub.inference import FixedSize
+from inpaint_hub.methods.inpainter import FixedSize
 from inpaint_hub.models.context_encoder import ContextEncoder
 from inpaint_hub.models.loading import load
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..imaging.windows import boxes
+from ..metrics import METRICS
 from .classical import SEARCH_PX, Fill, match, searched
-from .imaging.windows import boxes
-from .metrics import METRICS
 
 # Chosen on 157 photos on which no vote was taken.
 AGREED = 0.03  # so near, from afar, to what the guide paints is PatchMatch's own fill right

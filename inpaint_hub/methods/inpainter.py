@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from .imaging import contract
-from .imaging.contract import ImageLike, Patch, known_pixels
-from .imaging.resampling import enlarged, nearness, resized, shrunk
-from .imaging.windows import Window, boxes, farther, reduction, square
-from .machine import has_bf16
-from .models.context_encoder import ContextEncoder
-from .models.fused_generator import Folded, Plan, plan
-from .models.loading import load
-from .models.networks import GENERATOR, STRIDE, Generator, context_px
+from ..imaging import contract
+from ..imaging.contract import ImageLike, Patch, known_pixels
+from ..imaging.resampling import enlarged, nearness, resized, shrunk
+from ..imaging.windows import Window, boxes, farther, reduction, square
+from ..machine import has_bf16
+from ..models.context_encoder import ContextEncoder
+from ..models.fused_generator import Folded, Plan, plan
+from ..models.loading import load
+from ..models.networks import GENERATOR, STRIDE, Generator, context_px
 
 CONTEXT_PX = context_px(GENERATOR)
 # A box costs as if each row computed so much around it: the first ones compute more, the last ones less.

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .imaging.windows import Window, boxes, window_around
+from ..imaging.windows import Window, boxes, window_around
 
 RADIUS = 3  # px of known surroundings that Telea and Navier-Stokes look at, OpenCV's usual choice
 STENCIL_PX = 8  # biharmonic filling sees 2 px around the hole: with 8 it is bit for bit what the whole image gives

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inpaint_hub import detail, fill
-from inpaint_hub.classical import SEARCH_PX
-from inpaint_hub.detail import AGREED, CLEARLY, apart, guided, nearest
+from inpaint_hub import fill
 from inpaint_hub.imaging.windows import Window
+from inpaint_hub.methods import guided as module
+from inpaint_hub.methods.classical import SEARCH_PX
+from inpaint_hub.methods.guided import AGREED, CLEARLY, apart, guided, nearest
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (160, 150, 3), dtype=np.uint8)
 HOLE = np.zeros((160, 150), dtype=bool)
 HOLE[70:95, 60:88] = True
 
 
-def flat(value: int) -> detail.Fill:
+def flat(value: int) -> module.Fill:
     """A guide that sees one grey everywhere."""
     return lambda image, hole, /, *, seed=0: np.where(hole[:, :, None], np.uint8(value), image)
 
@@ -29,7 +30,7 @@ def grey_fills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         looked.append(context_px)
         return np.full((box.bottom - box.top, box.right - box.left, 3), min(context_px, 250), dtype=np.uint8)
 
-    monkeypatch.setattr(detail, "match", match)
+    monkeypatch.setattr(module, "match", match)
     return looked
 
 
@@ -97,7 +98,7 @@ def test_known_pixels_survive_and_nothing_under_the_hole_leaks() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_no_warning_tells_of_what_the_guide_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detail, "match", lambda image, hole, box, *_, **__: image[box.slices])
+    monkeypatch.setattr(module, "match", lambda image, hole, box, *_, **__: image[box.slices])
     hole = np.zeros((900, 900), dtype=bool)
     hole[280:620, 280:620] = True  # 170 px from its middle to what is known
     fill(np.zeros((900, 900, 3), dtype=np.uint8), hole, method="guided")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inpaint_hub.classical import CLASSICAL, SEARCH_PX, patchmatch
+from inpaint_hub.methods.classical import CLASSICAL, SEARCH_PX, patchmatch
 
 HOLE = np.zeros((21, 17), dtype=bool)
 HOLE[5:12, 9:17] = True  # up to the border

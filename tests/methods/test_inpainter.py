@@ -14,8 +14,8 @@ from conftest import ROOT
 from PIL import Image
 
 from inpaint_hub import Generator, Inpainter
-from inpaint_hub.classical import telea
-from inpaint_hub.inference import CONTEXT_PX
+from inpaint_hub.methods.classical import telea
+from inpaint_hub.methods.inpainter import CONTEXT_PX
 from inpaint_hub.pretrained import shipped
 
 

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from strategies import KINDS, cases, changed_under, image_of, pixels_of
 
 from inpaint_hub import METHODS, fill
-from inpaint_hub.classical import biharmonic, patchmatch
+from inpaint_hub.methods.classical import biharmonic, patchmatch
 from inpaint_hub.pretrained import shipped
 
 if sys.version_info >= (3, 11):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ..imaging import contract, masks, photo
+from ..imaging.contract import ImageLike
+from ..pretrained import shipped
 from .classical import CLASSICAL, PATCH_BASED, Fill
-from .imaging import contract, masks, photo
-from .imaging.contract import ImageLike
-from .pretrained import shipped
 
 if TYPE_CHECKING:
-    from .inference import Inpainter
+    from .inpainter import Inpainter
 
 
 GUIDE = "scenes"  # the shipped model that knows photos
@@ -101,7 +101,7 @@ def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed
 
 
 def _generator(name: str, device: str = "cpu") -> Inpainter:
-    from .inference import Inpainter  # the methods from libraries do without PyTorch, whose import takes seconds
+    from .inpainter import Inpainter  # the methods from libraries do without PyTorch, whose import takes seconds
 
     return Inpainter.from_pretrained(name, device=device)
 
@@ -114,8 +114,8 @@ def _shipped(name: str, image: ImageLike, mask: Any, /, *, seed: int = 0) -> Ima
 
 
 def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled as `detail.guided` does, by the network for photos."""
-    from .detail import guided  # with it comes PyTorch
+    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled as `guided.guided` does, by the network for photos."""
+    from .guided import guided  # with it comes PyTorch
 
     def network(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
         return np.asarray(_shipped_generator(GUIDE)(image, hole, seed=seed, quiet=True))
