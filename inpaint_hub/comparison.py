@@ -57,7 +57,7 @@ def prepared(
     from .data.dataset import split_images
     from .data.holes import Holes, read_masks
     from .evaluation import SEED
-    from .recipes import Recipe
+    from .training.recipes import Recipe
 
     recipe = Recipe(
         holes=kinds, mask_dir=mask_dir, resolution=resolution, hole_min=sides[0], hole_max=sides[1]

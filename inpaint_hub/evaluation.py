@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from .data.holes import Holes
-from .history import SAMPLES, write_samples
 from .methods.classical import CLASSICAL, PATCH_BASED
 from .metrics import METRICS
 from .models.networks import Painter, composite
+from .training.history import SAMPLES, write_samples
 
 SEED = 2017  # of the holes: the same ones in every run, for every method
 

@@ -10,21 +10,22 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "model_card", "pretrained", "muon", "synced", "machine", "worker", "guard", "asked", "rng"],
+    ["contract", "recipes", "model_card", "pretrained", "sync_batchnorm", "machine", "worker", "guard", "asked", "rng"],
     ["windows", "resampling", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
     [
         "classical",
         "context_encoder",
         "semantics",
         "dataset",
-        "updates",
+        "losses",
         "masks",
         "fused_generator",
         "history",
         "launch",
+        "optim",
     ],
     ["loading"],
-    ["inpainter", "guided", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
+    ["inpainter", "guided", "export", "evaluation", "ema", "streaming", "train_step", "dry_run"],
     ["hub", "registry"],
     ["comparison"],
     ["report"],

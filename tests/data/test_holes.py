@@ -14,7 +14,7 @@ from PIL import Image
 
 from inpaint_hub.data import holes as module
 from inpaint_hub.data.holes import KINDS, Holes, bounding_boxes, read_masks
-from inpaint_hub.recipes import HOLE_KINDS
+from inpaint_hub.training.recipes import HOLE_KINDS
 
 sizes = st.tuples(st.integers(16, 96), st.integers(16, 96))
 

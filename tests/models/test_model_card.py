@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inpaint_hub import Discriminator, Generator
 from inpaint_hub.models.context_encoder import ContextEncoder
-from inpaint_hub.recipes import PRESETS
+from inpaint_hub.training.recipes import PRESETS
 
 FACTS = {
     "repo_id": "someone/faces",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inpaint_hub.recipes import PRESETS, Recipe
+from inpaint_hub.training.recipes import PRESETS, Recipe
 
 
 @pytest.mark.parametrize("name", PRESETS)

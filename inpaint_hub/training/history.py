@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..metrics import METRICS
 from . import checkpoint
-from .metrics import METRICS
 from .recipes import Recipe
 
 ERRORS = ("reconstruct", "real", "fake", "adversarial")  # in the order of their updates

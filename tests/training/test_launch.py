@@ -17,9 +17,9 @@ from accelerate import Accelerator
 from conftest import ROOT
 from test_train import SETTINGS, start
 
-from inpaint_hub import checkpoint
-from inpaint_hub.launch import launch_error, launch_warning
 from inpaint_hub.metrics import METRICS
+from inpaint_hub.training import checkpoint
+from inpaint_hub.training.launch import launch_error, launch_warning
 
 PATIENCE = 600  # seconds for one launch; a quiet machine needs half a minute
 pytestmark = pytest.mark.timeout(3 * PATIENCE)

@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 from torch import nn
 
-from inpaint_hub.synced import synchronize
+from inpaint_hub.training.sync_batchnorm import synchronize
 
 
 def norm_and_batch() -> tuple[nn.BatchNorm2d, torch.Tensor, torch.Tensor]:

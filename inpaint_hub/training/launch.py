@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from .machine import bf16_slowdown, choose_threads, has_bf16
-from .models.networks import Painter
+from ..machine import bf16_slowdown, choose_threads, has_bf16
+from ..models.networks import Painter
 
 
 def precision(flag: str | None, cpu: bool) -> str:

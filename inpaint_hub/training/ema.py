@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
-from .data.dataset import Batch
-from .models.networks import Painter
+from ..data.dataset import Batch
+from ..models.networks import Painter
 
 RAMP = 0.05  # the half-life, as a share of the images seen, until it is at its full length
 

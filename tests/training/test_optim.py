@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from inpaint_hub.muon import QUINTIC, STEPS, Muon, orthogonal
+from inpaint_hub.training.optim import QUINTIC, STEPS, Muon, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(2, 16, 90), (2, 90, 16), (1, 24, 24)])

@@ -11,9 +11,9 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from inpaint_hub import Generator
-from inpaint_hub.averaging import RAMP, halve, interpolate, moving_average, settle
 from inpaint_hub.data.dataset import InMemory, training_batch
 from inpaint_hub.data.holes import Holes
+from inpaint_hub.training.ema import RAMP, halve, interpolate, moving_average, settle
 
 
 def test_interpolation_takes_its_share_of_the_weights_after_and_the_rest_of_those_before() -> None:

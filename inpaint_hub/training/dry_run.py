@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .data.dataset import Batch
-from .machine import seconds
+from ..data.dataset import Batch
+from ..machine import seconds
 from .recipes import Recipe
 
 

@@ -1,4 +1,4 @@
-"""The Muon optimiser for convolutions: momentum, made orthogonal before it is a step.
+"""The optimisers of a run, and Muon, the one for convolutions: momentum, made orthogonal before it is a step.
 
 K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024, with the step size of
 J. Liu et al., "Muon is Scalable for LLM Training", 2025 (arXiv:2502.16982, Section 2.2), which
@@ -13,6 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from ..models.networks import Discriminator, Painter
+from .recipes import Recipe
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's coefficients: fast towards one, then around it
 STEPS = 5
@@ -71,3 +74,21 @@ class Muon(torch.optim.Optimizer):
         size = 0.2 * max(matrices.shape[1:]) ** 0.5
         for weight, direction in zip(weights, orthogonal(matrices), strict=True):
             weight.add_(direction.view(shape), alpha=-lr * size)
+
+
+def optimizers(
+    recipe: Recipe, generator: Painter, discriminator: Discriminator
+) -> tuple[list[torch.optim.Optimizer], list[torch.optim.Optimizer]]:
+    """The generator's and the discriminator's: Adam; for the generator's hidden convolutions Muon, if so said."""
+    betas = (recipe.adam_beta1, recipe.adam_beta2)
+    of_discriminator = torch.optim.Adam(
+        discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True
+    )
+    if recipe.optimizer == "adam":
+        return [torch.optim.Adam(generator.parameters(), recipe.learning_rate, betas, fused=True)], [of_discriminator]
+    # The last layer and the vectors are Adam's, as Muon's author advises.
+    last = generator.layers[-1].weight
+    hidden = [weight for weight in generator.parameters() if weight.ndim == 4 and weight is not last]
+    rest = [weight for weight in generator.parameters() if weight.ndim != 4 or weight is last]
+    of_rest = torch.optim.Adam(rest, recipe.learning_rate, (0.9, recipe.adam_beta2), fused=True)
+    return [Muon(hidden, lr=recipe.learning_rate), of_rest], [of_discriminator]

@@ -1,4 +1,4 @@
-"""One iteration of training: its updates in the paper's order, and the optimisers that step.
+"""One iteration of training: its updates in the paper's order.
 
 The only place of backward, step and zero_grad. It is handed an accelerator, and knows no accelerate.
 """
@@ -13,10 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .models.networks import Discriminator, Painter, composite, frozen
-from .muon import Muon
+from ..models.networks import composite, frozen
+from .losses import COMPLETED, REAL, reconstruction_error, score_error, views
 from .recipes import Recipe
-from .updates import COMPLETED, REAL, reconstruction_error, score_error, views
 
 
 def iterate(
@@ -137,21 +136,3 @@ def gradient_norm(optimizers: list[torch.optim.Optimizer], accelerator: Any) -> 
     gradients = [weight.grad for group in groups for weight in group["params"] if weight.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     return norm if accelerator.scaler is None else norm / accelerator.scaler.get_scale()
-
-
-def optimizers(
-    recipe: Recipe, generator: Painter, discriminator: Discriminator
-) -> tuple[list[torch.optim.Optimizer], list[torch.optim.Optimizer]]:
-    """The generator's and the discriminator's: Adam; for the generator's hidden convolutions Muon, if so said."""
-    betas = (recipe.adam_beta1, recipe.adam_beta2)
-    of_discriminator = torch.optim.Adam(
-        discriminator.parameters(), recipe.discriminator_learning_rate, betas, fused=True
-    )
-    if recipe.optimizer == "adam":
-        return [torch.optim.Adam(generator.parameters(), recipe.learning_rate, betas, fused=True)], [of_discriminator]
-    # The last layer and the vectors are Adam's, as Muon's author advises.
-    last = generator.layers[-1].weight
-    hidden = [weight for weight in generator.parameters() if weight.ndim == 4 and weight is not last]
-    rest = [weight for weight in generator.parameters() if weight.ndim != 4 or weight is last]
-    of_rest = torch.optim.Adam(rest, recipe.learning_rate, (0.9, recipe.adam_beta2), fused=True)
-    return [Muon(hidden, lr=recipe.learning_rate), of_rest], [of_discriminator]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from inpaint_hub.history import WON_UPDATES, Progress, has_won, no_number, plot, write_rows, write_samples
+from inpaint_hub.training.history import WON_UPDATES, Progress, has_won, no_number, plot, write_rows, write_samples
 
 
 def rows(*errors: float, every: int = 100) -> list[dict[str, float]]:

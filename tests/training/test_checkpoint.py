@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from inpaint_hub import checkpoint
+from inpaint_hub.training import checkpoint
+from inpaint_hub.training.recipes import PRESETS
 
 
 def test_the_latest_checkpoint_comes_back(tmp_path: Path) -> None:
@@ -80,3 +81,9 @@ def test_what_was_left_half_written_is_no_checkpoint(tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path, "latest") == {"step": 2}
     checkpoint.save(tmp_path, 4, {"step": 4})
     assert not list(tmp_path.glob("*.partial"))  # it went when room was needed
+
+
+def test_a_class_of_ours_is_refused_so_that_no_move_of_a_module_makes_a_checkpoint_unreadable(tmp_path: Path) -> None:
+    path = checkpoint.save(tmp_path, 2, {"recipe": PRESETS["paper"]})
+    with pytest.raises(ValueError, match=r"checkpoint-2\.pt cannot be read"):
+        checkpoint.load(tmp_path, str(path))
