@@ -27,10 +27,10 @@ from gradio.context import LocalContext
 from PIL import Image
 
 from inpaint_hub import METHODS, asked, editing, hub
-from inpaint_hub.cli import DEFAULT as DEFAULT_METHOD
 from inpaint_hub.filler import Filler, new_folder
 from inpaint_hub.guard import OUTSIDE, Guard
-from inpaint_hub.methods import named
+from inpaint_hub.methods import DEFAULT as DEFAULT_METHOD
+from inpaint_hub.methods.registry import named
 from inpaint_hub.pretrained import locate, shipped
 from inpaint_hub.wording import (
     IN_BROWSERS,

@@ -54,10 +54,10 @@ def prepared(
     Holes of rectangles alone are those of every run's evaluation with the same `sides`. Raises `ValueError` for data,
     kinds or sides that cannot be.
     """
-    from .data import split_images
+    from .data.dataset import split_images
+    from .data.holes import Holes, read_masks
     from .evaluation import SEED
-    from .holes import Holes, read_masks
-    from .recipes import Recipe
+    from .training.recipes import Recipe
 
     recipe = Recipe(
         holes=kinds, mask_dir=mask_dir, resolution=resolution, hole_min=sides[0], hole_max=sides[1]
@@ -92,7 +92,7 @@ def fill_all(name: str, images: np.ndarray, holes: np.ndarray, seed: int) -> Fil
 
     The peak is that of this process, interpreter and libraries included. Raises what the method raises.
     """
-    from .methods import named
+    from .methods.registry import named
 
     method = named(name)
     method(images[0], holes[0], seed=seed)  # what a first call loads is not a fill's time

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .classical import CLASSICAL, PATCH_BASED
-from .history import SAMPLES, write_samples
-from .holes import Holes
+from .data.holes import Holes
+from .methods.classical import CLASSICAL, PATCH_BASED
 from .metrics import METRICS
-from .networks import Painter
-from .updates import composite
+from .models.networks import Painter, composite
+from .training.history import SAMPLES, write_samples
 
 SEED = 2017  # of the holes: the same ones in every run, for every method
 

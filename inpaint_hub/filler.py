@@ -20,7 +20,7 @@ except ImportError:
     GPU = None
 
 from . import editing
-from .methods import METHODS
+from .methods.registry import METHODS
 from .pretrained import shipped
 from .worker import Worker
 

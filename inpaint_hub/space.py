@@ -6,7 +6,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from . import card
+from .models import model_card
 from .pretrained import shipped
 
 GRADIO = "6.31.0"  # the version that was tested, as in constraints.txt; a Space installs it by its front matter
@@ -75,7 +75,7 @@ def files(model: str) -> dict[str, bytes | Path]:
         "LICENSE": page / "LICENSE",
         **{f"examples/{path.name}": path for path in examples},
         **{f"inpaint_hub/{path.relative_to(_PACKAGE).as_posix()}": path for path in parts},
-        "inpaint_hub/model_card.md": card.template().encode(),
+        "inpaint_hub/model_card.md": model_card.template().encode(),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .editing import Filled
-from .methods import METHODS
+from .methods.registry import METHODS
 
 OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
 

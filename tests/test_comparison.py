@@ -14,8 +14,8 @@ from PIL import Image
 from inpaint_hub import comparison, report
 from inpaint_hub.cli import main
 from inpaint_hub.comparison import compare, prepared
-from inpaint_hub.holes import Holes
-from inpaint_hub.methods import fill
+from inpaint_hub.data.holes import Holes
+from inpaint_hub.methods.registry import fill
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.semantics import frechet
 

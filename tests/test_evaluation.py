@@ -6,8 +6,8 @@ from hashlib import sha256
 
 import torch
 
+from inpaint_hub.data.holes import Holes
 from inpaint_hub.evaluation import evaluation_holes
-from inpaint_hub.holes import Holes
 
 
 def test_the_holes_of_the_protocol_are_those_that_the_published_figures_were_measured_on() -> None:
