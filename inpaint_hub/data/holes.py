@@ -136,7 +136,7 @@ def folder(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     """A mask of the folder, cut to half its sides or more, mirrored or not; uncut where the cut has no edge in it."""
     assert holes.masks is not None
     masks = holes.masks[np.floor(draws[:, 4] * len(holes.masks)).astype(np.int64)]
-    masks = np.unpackbits(masks, axis=2, count=2 * size[1]).view(bool)
+    masks = np.unpackbits(masks, axis=2, count=masks.shape[1] * size[1] // size[0]).view(bool)
     filled = _cut(masks, size, 0.5 + 0.5 * draws[:, 5], draws[:, 6:10])
     useless = ~filled.any(axis=(1, 2)) | filled.all(axis=(1, 2))
     filled[useless] = _cut(masks[useless], size, np.ones(useless.sum()), draws[useless, 6:10])

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ..networks import HubModel
 from .features import CHANNELS
+from .networks import HubModel
 
 HIDDEN = 64  # channels of a head
 SMALLEST_INPUT_PX = 64  # smaller views are enlarged: the feature network knows nothing smaller
@@ -45,7 +45,7 @@ class FeatureDiscriminator(HubModel):
         return torch.cat([head(x).flatten(1).float() for head, x in zip(self.heads, maps, strict=True)], dim=1)
 
 
-def place_weights(views: tuple[Tensor, ...], maps: list[Tensor]) -> Tensor:
+def place_weights(views: tuple[Tensor, ...], maps: tuple[Tensor, ...]) -> Tensor:
     """Compute how much each logit counts: places whose surroundings hold some of the hole, all maps alike.
 
     Elsewhere a completed image is the original. To call that "completed" teaches the discriminator nothing and

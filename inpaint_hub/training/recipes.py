@@ -58,7 +58,9 @@ class Recipe:
     lr_decay_from: float = _setting(1.0, "fraction of the run from which that rate falls, linearly, to zero")
     reconstruct_over: str = _setting("hole", "where the reconstruction error counts: hole, or image")
     reconstruction_loss: str = _setting("mse", "of the prediction to the original: mse, or l1")
-    perceptual_weight: float = _setting(0.0, "factor of the difference of pretrained features beside the reconstruction")
+    perceptual_weight: float = _setting(
+        0.0, "factor of the difference of pretrained features beside the reconstruction"
+    )
     adversarial_loss: str = _setting("mse", "of the discriminator's scores: mse, cross-entropy, or hinge")
     adversarial_weight: float = _setting(1.0, "factor of the adversarial loss beside the reconstruction")
     joint: bool = _setting(
@@ -130,7 +132,11 @@ class Recipe:
         phases: list[tuple[int, float]] = []
         for part in filter(None, (part.strip() for part in self.resolution_schedule.split(","))):
             side, _, end = (word.strip() for word in part.partition(":"))
-            if not (side.isdecimal() and end.isdecimal()) or int(side) < 16 or int(end) <= (phases[-1][1] if phases else 0):
+            if (
+                not (side.isdecimal() and end.isdecimal())
+                or int(side) < 16
+                or int(end) <= (phases[-1][1] if phases else 0)
+            ):
                 raise ValueError(
                     f"resolution_schedule is {self.resolution_schedule!r}, where {part!r} does not fit; write sides of"
                     " 16 px or more, each up to a larger number of images: '32:100000, 64:400000'"
