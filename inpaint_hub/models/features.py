@@ -40,12 +40,12 @@ class FeatureNetwork(nn.Module):
         super().__init__()
         architecture, package, attribute = NETWORKS[name]
         path = getattr(importlib.import_module(package), attribute).get_model_file_path()
-        network = timm.create_model(architecture)
+        network: Any = timm.create_model(architecture)
         network.load_state_dict(_renamed(torch.load(path, map_location="cpu", weights_only=True), network))
         for number, scale in enumerate(SCALES):
             self.register_buffer(f"spread_{number}", _spread(network.blocks[scale]), persistent=False)
         _fold_batchnorm(network.eval())
-        self.network = network.requires_grad_(False).to(memory_format=torch.channels_last)
+        self.network: Any = network.requires_grad_(False).to(memory_format=torch.channels_last)
 
     def train(self, mode: bool = True) -> FeatureNetwork:
         """Stay in eval mode: the network is frozen."""
@@ -61,7 +61,7 @@ class FeatureNetwork(nn.Module):
             Maps (N, C, H / stride, W / stride) with the C of `CHANNELS` and strides 2, 4, 8 and 16; each channel has a
             standard deviation of about 1 over photos.
         """
-        x, maps = self._stem(image), []
+        x, maps = self._stem(image), list[Tensor]()
         for number, stage in enumerate(self.network.blocks[: SCALES[-1] + 1]):
             x = stage(x)
             if number in SCALES:

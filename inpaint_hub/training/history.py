@@ -170,11 +170,8 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot
 
     panels = (
-        (
-            "generator's error",
-            ("reconstruct", "perceptual", "adversarial"),
-            "symlog",
-        ),  # one is a hundred times the other
+        # One is a hundred times the other, and a hinge loss may be below zero.
+        ("generator's error", ("reconstruct", "perceptual", "adversarial"), "symlog"),
         ("discriminator's error", ("real", "fake"), "linear"),
         ("discriminator's score, 1 = real", ("score_real", "score_completed"), "linear"),
         ("in-hole PSNR, validation, dB", ("psnr_hole",), "linear"),

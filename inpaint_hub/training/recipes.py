@@ -263,7 +263,7 @@ PRESETS: dict[str, Recipe] = {
         resolution=128,
         resolution_schedule="64:400000",
         train_batch_size=32,
-        num_train_epochs=32,
+        num_train_epochs=38,
         holes="rectangle:1, strokes:1, object:1",
         hole_min=32,
         hole_max=72,
@@ -279,6 +279,6 @@ PRESETS: dict[str, Recipe] = {
         adversarial_loss="hinge",
         adversarial_weight=0.1,
         joint=True,
-        ema_half_life=4_000,
+        ema_half_life=10_000,
     ),
 }

@@ -158,7 +158,7 @@ class _Step:
     # What they consist of.
 
     def _likeness(self, piece: int, prediction: Tensor, seen: tuple[Tensor, ...] | None = None) -> Tensor:
-        """The reconstruction error and the weighted perceptual loss; `seen` are the completed image's maps, if known."""
+        """The reconstruction error and the weighted perceptual loss; `seen` is what `_views` gave, if known."""
         image, recipe = self.images[piece], self.recipe
         error = reconstruction_error(
             prediction, image, self.holes[piece], recipe.reconstruct_over, self.hole_px, kind=recipe.reconstruction_loss
