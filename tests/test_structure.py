@@ -15,7 +15,7 @@ LEVELS = [
     [
         "classical",
         "context_encoder",
-        "semantics",
+        "classifier",
         "dataset",
         "losses",
         "masks",
@@ -25,7 +25,7 @@ LEVELS = [
         "optim",
     ],
     ["loading"],
-    ["inpainter", "guided", "export", "evaluation", "ema", "streaming", "train_step", "dry_run"],
+    ["inpainter", "guided", "export", "evaluate", "ema", "streaming", "train_step", "dry_run"],
     ["hub", "registry"],
     ["comparison"],
     ["report"],
