@@ -236,7 +236,7 @@ def export(args: argparse.Namespace) -> int:
 
 def space(args: argparse.Namespace) -> int:
     """Send the Space's files, or print them, and say what happened; 1 where it could not be done."""
-    from .space import files
+    from .web.space import files
 
     try:
         wanted = files(args.model)

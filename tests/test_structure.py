@@ -10,7 +10,18 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "model_card", "pretrained", "sync_batchnorm", "machine", "worker", "guard", "asked", "rng"],
+    [
+        "contract",
+        "recipes",
+        "model_card",
+        "pretrained",
+        "sync_batchnorm",
+        "machine",
+        "worker",
+        "middleware",
+        "validation",
+        "rng",
+    ],
     ["windows", "resampling", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
     [
         "classical",
@@ -29,8 +40,8 @@ LEVELS = [
     ["hub", "registry"],
     ["comparison"],
     ["report"],
-    ["cli", "editing"],
-    ["filler", "wording"],
+    ["cli", "photo_edit"],
+    ["worker_pool", "text"],
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 ONLY_IN = {
@@ -43,7 +54,7 @@ ONLY_IN = {
     "patchmatch": {"classical"},
     "matplotlib": {"history", "report"},
     "skimage": {"classical", "metrics"},
-    "spaces": {"filler"},
+    "spaces": {"worker_pool"},
 }
 SOURCES = {path.stem: path for path in [*ROOT.glob("inpaint_hub/**/*.py"), *ROOT.glob("*.py")]} | {
     "pretrained": ROOT / "inpaint_hub/pretrained/__init__.py"
