@@ -16,7 +16,7 @@ LEVELS = [
         "model_card",
         "pretrained",
         "sync_batchnorm",
-        "machine",
+        "hardware",
         "worker",
         "middleware",
         "validation",

@@ -257,7 +257,7 @@ def machine() -> str:
     """The machine that figures of time and memory are of, in words."""
     import torch
 
-    from ..machine import has_bf16
+    from ..hardware import has_bf16
 
     model = platform.processor() or platform.machine()
     if (listed := Path("/proc/cpuinfo")).exists():
