@@ -44,7 +44,7 @@ class Filler(NamedTuple):
         wanted: Callable[[], bool],
         **options: Any,
     ) -> photo_edit.Filled:
-        """The photo, filled as `editing.fill` does, while that is `wanted`; raises its `ValueError`s."""
+        """The photo, filled as `photo_edit.fill` does, while that is `wanted`; raises its `ValueError`s."""
         arguments = (photo, mask, layers, self.folder(), method, self.max_pixels)
         if ON_ZERO_GPU and (method not in METHODS or method in shipped()):
             sentence, result = with_gpu(photo_edit.fill, *arguments, **options)
@@ -56,7 +56,7 @@ class Filler(NamedTuple):
         return filled
 
     def editing_copy(self, photo: str, wanted: Callable[[], bool]) -> Image.Image:
-        """The copy to brush on that `editing.editing_copy` makes of the photo; raises its `ValueError`s."""
+        """The copy to brush on that `photo_edit.editing_copy` makes of the photo; raises its `ValueError`s."""
         copy: Image.Image = self.work(wanted, photo_edit.editing_copy, photo, self.max_pixels)
         return copy
 
