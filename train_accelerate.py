@@ -40,7 +40,7 @@ from inpaint_hub.data.dataset import (
 from inpaint_hub.data.holes import Holes, read_masks
 from inpaint_hub.data.sources import reason
 from inpaint_hub.data.streaming import Stream, stream_images
-from inpaint_hub.evaluation import compare, evaluation_holes, validate
+from inpaint_hub.evaluation.evaluate import SAMPLES, compare, evaluation_holes, validate
 from inpaint_hub.models.context_encoder import ContextEncoder
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
 from inpaint_hub.models.features import TRAINING, FeatureNetwork
@@ -48,7 +48,7 @@ from inpaint_hub.models.networks import Discriminator, Generator, Painter
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.dry_run import estimate
 from inpaint_hub.training.ema import halve, interpolate, moving_average, settle
-from inpaint_hub.training.history import ERRORS, SAMPLES, Progress, largest_weights, report, stop_if_broken, write_rows
+from inpaint_hub.training.history import ERRORS, Progress, largest_weights, report, stop_if_broken, write_rows
 from inpaint_hub.training.launch import StopRequest, launch_error, launch_warning, precision, threads_for
 from inpaint_hub.training.optim import optimizers
 from inpaint_hub.training.recipes import PRESETS, Recipe

@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 from inpaint_hub.data.dataset import digest, split_of
 from inpaint_hub.data.sources import in_threads, picture
-from inpaint_hub.machine import has_bf16
-from inpaint_hub.semantics import WEIGHTS, Classifier
+from inpaint_hub.evaluation.classifier import WEIGHTS, Classifier
+from inpaint_hub.hardware import has_bf16
 
 BATCH = 128
 PAD_PX = 4

@@ -197,7 +197,7 @@ def compare(args: argparse.Namespace) -> int:
     if args.output.is_file() or (args.output.is_dir() and any(args.output.iterdir()) and not args.overwrite):
         return _failed(f"{args.output} has something in it already; give another folder, or --overwrite")
     try:
-        from . import comparison, report
+        from .evaluation import comparison, report
         from .methods.registry import METHODS
 
         facts, images, holes = comparison.prepared(
@@ -236,7 +236,7 @@ def export(args: argparse.Namespace) -> int:
 
 def space(args: argparse.Namespace) -> int:
     """Send the Space's files, or print them, and say what happened; 1 where it could not be done."""
-    from .space import files
+    from .web.space import files
 
     try:
         wanted = files(args.model)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..hardware import has_bf16
 from ..imaging import contract
 from ..imaging.contract import ImageLike, Patch, known_pixels
 from ..imaging.resampling import enlarged, nearness, resized, shrunk
 from ..imaging.windows import Window, boxes, farther, reduction, square
-from ..machine import has_bf16
 from ..models.context_encoder import ContextEncoder
 from ..models.fused_generator import Folded, Plan, plan
 from ..models.loading import load

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data.dataset import Batch
-from ..machine import seconds
+from ..hardware import seconds
 from .recipes import Recipe
 
 

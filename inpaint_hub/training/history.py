@@ -1,4 +1,4 @@
-"""What a run records: a row of figures every so many updates, their plot, grids of samples. Knows no accelerate."""
+"""What a run records: a row of figures every so many updates, their plot. Knows no accelerate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..metrics import METRICS
@@ -24,7 +23,6 @@ ERRORS = ("reconstruct", "perceptual", "real", "fake", "adversarial")  # in the 
 # Shorter stretches are usual at the start, before the generator answers.
 WON_BELOW = {"cross-entropy": 0.05, "mse": 0.00125, "hinge": 0.05}
 WON_UPDATES = 500
-SHEET_WIDTH_PX, SAMPLES = 1536, 16  # a grid has this many images beside each other, fewer if they would be wider
 
 
 class Progress:
@@ -186,14 +184,3 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
         pane.legend()
     figure.savefig(path, dpi=100)
     pyplot.close(figure)
-
-
-def write_samples(path: Path, images: Tensor, masked: Tensor, completed: Tensor) -> None:
-    """A picture of three rows, original, masked and completed, of the first images of (N, 3, S, S) in 0..1."""
-    from torchvision.utils import save_image
-
-    size = images.shape[2]
-    count, scale = max(1, min(len(images), SAMPLES, SHEET_WIDTH_PX // size)), max(1, SHEET_WIDTH_PX // SAMPLES // size)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = torch.cat([some[:count] for some in (images, masked, completed)])
-    save_image(F.interpolate(rows, scale_factor=scale), path, nrow=count)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ..machine import bf16_slowdown, choose_threads, has_bf16
+from ..hardware import bf16_slowdown, choose_threads, has_bf16
 from ..models.networks import Painter
 
 

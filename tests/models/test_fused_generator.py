@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inpaint_hub import Generator, Inpainter
+from inpaint_hub.hardware import has_bf16
 from inpaint_hub.imaging.windows import Window
-from inpaint_hub.machine import has_bf16
 from inpaint_hub.methods.inpainter import CONTEXT_PX
 from inpaint_hub.models.fused_generator import Folded, plan
 from inpaint_hub.pretrained import shipped

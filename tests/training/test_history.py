@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from inpaint_hub.training.history import WON_UPDATES, Progress, has_won, no_number, plot, write_rows, write_samples
+from inpaint_hub.training.history import WON_UPDATES, Progress, has_won, no_number, plot, write_rows
 
 
 def rows(*errors: float, every: int = 100) -> list[dict[str, float]]:
@@ -89,14 +89,3 @@ def test_a_plot_is_drawn_of_rows_with_and_without_validation(tmp_path: Path) -> 
     plot(some, tmp_path / "errors.png")
     with Image.open(tmp_path / "errors.png") as picture:
         assert picture.size == (1100, 640)
-
-
-@pytest.mark.parametrize(("count", "size", "columns"), [(20, 32, 16), (3, 32, 3), (20, 256, 6)])
-def test_a_grid_of_samples_has_three_rows_and_a_bounded_width(
-    count: int, size: int, columns: int, tmp_path: Path
-) -> None:
-    images = torch.rand(count, 3, size, size)
-    write_samples(tmp_path / "samples" / "000000064.png", images, images, images)
-    with Image.open(tmp_path / "samples" / "000000064.png") as picture:
-        side = max(96, size)
-        assert picture.size == (columns * (side + 2) + 2, 3 * (side + 2) + 2)

@@ -11,13 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from inpaint_hub import comparison, report
 from inpaint_hub.cli import main
-from inpaint_hub.comparison import compare, prepared
 from inpaint_hub.data.holes import Holes
+from inpaint_hub.evaluation import comparison, report
+from inpaint_hub.evaluation.classifier import frechet
+from inpaint_hub.evaluation.comparison import compare, prepared
 from inpaint_hub.methods.registry import fill
 from inpaint_hub.metrics import METRICS
-from inpaint_hub.semantics import frechet
 
 RANDOM = np.random.default_rng(0)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inpaint_hub import filler
-from inpaint_hub.filler import Filler, new_folder
+from inpaint_hub.web import worker_pool
+from inpaint_hub.web.worker_pool import Filler, new_folder
 
 
 def test_what_was_filled_is_gone_after_a_while_even_if_it_was_never_shown(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_what_was_filled_is_gone_after_a_while_even_if_it_was_never_shown(tmp_pa
 def test_where_zero_gpu_lends_a_gpu_networks_work_there_and_refuse_in_the_same_sentences(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filler, "ON_ZERO_GPU", True)
+    monkeypatch.setattr(worker_pool, "ON_ZERO_GPU", True)
     lent = Filler(LifoQueue(), 10**6, lambda: str(tmp_path))  # no worker: to wait for one would be for ever
     photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .editing import Filled
-from .methods.registry import METHODS
+from ..methods.registry import METHODS
+from .photo_edit import Filled
 
 OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
 

@@ -6,13 +6,13 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from .models import model_card
-from .pretrained import shipped
+from ..models import model_card
+from ..pretrained import shipped
 
 GRADIO = "6.31.0"  # the version that was tested, as in constraints.txt; a Space installs it by its front matter
 PYTHON = "3.12"  # what ZeroGPU has of those that every method's library supports
 OURS = (".py", ".typed", ".json", ".safetensors", ".md", ".png")  # what the package is made of
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 README = """\
 ---

@@ -19,10 +19,10 @@ try:
 except ImportError:
     GPU = None
 
-from . import editing
-from .methods.registry import METHODS
-from .pretrained import shipped
-from .worker import Worker
+from ..methods.registry import METHODS
+from ..pretrained import shipped
+from ..worker import Worker
+from . import photo_edit
 
 ON_ZERO_GPU = GPU is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 GPU_SECONDS = 20  # that a visitor's quota must have left for a fill there
@@ -43,21 +43,21 @@ class Filler(NamedTuple):
         method: str,
         wanted: Callable[[], bool],
         **options: Any,
-    ) -> editing.Filled:
-        """The photo, filled as `editing.fill` does, while that is `wanted`; raises its `ValueError`s."""
+    ) -> photo_edit.Filled:
+        """The photo, filled as `photo_edit.fill` does, while that is `wanted`; raises its `ValueError`s."""
         arguments = (photo, mask, layers, self.folder(), method, self.max_pixels)
         if ON_ZERO_GPU and (method not in METHODS or method in shipped()):
-            sentence, result = with_gpu(editing.fill, *arguments, **options)
+            sentence, result = with_gpu(photo_edit.fill, *arguments, **options)
             if sentence:
                 raise ValueError(sentence)
         else:
-            result = self.work(wanted, editing.fill, *arguments, **options)
-        filled: editing.Filled = result
+            result = self.work(wanted, photo_edit.fill, *arguments, **options)
+        filled: photo_edit.Filled = result
         return filled
 
     def editing_copy(self, photo: str, wanted: Callable[[], bool]) -> Image.Image:
-        """The copy to brush on that `editing.editing_copy` makes of the photo; raises its `ValueError`s."""
-        copy: Image.Image = self.work(wanted, editing.editing_copy, photo, self.max_pixels)
+        """The copy to brush on that `photo_edit.editing_copy` makes of the photo; raises its `ValueError`s."""
+        copy: Image.Image = self.work(wanted, photo_edit.editing_copy, photo, self.max_pixels)
         return copy
 
     def work(self, wanted: Callable[[], bool], function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

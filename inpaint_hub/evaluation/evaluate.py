@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from .data.holes import Holes
-from .methods.classical import CLASSICAL, PATCH_BASED
-from .metrics import METRICS
-from .models.networks import Painter, composite
-from .training.history import SAMPLES, write_samples
+from ..data.holes import Holes
+from ..methods.classical import CLASSICAL, PATCH_BASED
+from ..metrics import METRICS
+from ..models.networks import Painter, composite
 
 SEED = 2017  # of the holes: the same ones in every run, for every method
+SHEET_WIDTH_PX, SAMPLES = 1536, 16  # a grid has this many images beside each other, fewer if they would be wider
 
 
 def evaluation_holes(count: int, size: int, holes: Holes) -> Tensor:
@@ -68,3 +69,14 @@ def compare(generators: dict[str, Painter], images: Tensor, holes: Tensor) -> li
         {"method": name, "images": len(images)} | {k: round(v, 4) for k, v in figures(result, images, holes).items()}
         for name, result in results.items()
     ]
+
+
+def write_samples(path: Path, images: Tensor, masked: Tensor, completed: Tensor) -> None:
+    """A picture of three rows, original, masked and completed, of the first images of (N, 3, S, S) in 0..1."""
+    from torchvision.utils import save_image
+
+    size = images.shape[2]
+    count, scale = max(1, min(len(images), SAMPLES, SHEET_WIDTH_PX // size)), max(1, SHEET_WIDTH_PX // SAMPLES // size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = torch.cat([some[:count] for some in (images, masked, completed)])
+    save_image(F.interpolate(rows, scale_factor=scale), path, nrow=count)

@@ -22,7 +22,7 @@ from huggingface_hub import SpaceCard
 from PIL import Image
 
 from inpaint_hub import Inpainter
-from inpaint_hub.space import GRADIO, files, requirements
+from inpaint_hub.web.space import GRADIO, files, requirements
 
 SPACE, MODEL = f"{USER}/demo", f"{USER}/model"
 PATIENCE_S = 240
@@ -149,7 +149,7 @@ def test_an_installed_package_sends_the_same_files(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(ROOT)]
     subprocess.run(pip, check=True)
     code = (
-        "import json; from hashlib import sha256; from inpaint_hub.space import files\n"
+        "import json; from hashlib import sha256; from inpaint_hub.web.space import files\n"
         "def content(data): return data if isinstance(data, bytes) else data.read_bytes()\n"
         "print(json.dumps({name: sha256(content(data)).hexdigest() for name, data in files('faces').items()}))"
     )

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from inpaint_hub import editing
-from inpaint_hub.editing import copied, editing_copy, hole_at
+from inpaint_hub.web import photo_edit
+from inpaint_hub.web.photo_edit import copied, editing_copy, hole_at
 
 LIMIT = 10**6
 
@@ -109,7 +109,7 @@ def test_a_phone_photo_is_upright_in_the_copy_and_in_the_result(tmp_path: Path) 
     copy = editing_copy(path, LIMIT)
     assert copy.size == (400, 600)
     hole = some_hole(600, 400)
-    filled = editing.fill(path, None, [layer_of(hole)], str(tmp_path / "out"), "telea", LIMIT)
+    filled = photo_edit.fill(path, None, [layer_of(hole)], str(tmp_path / "out"), "telea", LIMIT)
     with Image.open(filled.path) as result:
         assert np.array_equal(np.asarray(result)[~hole], np.asarray(copy)[~hole])
     assert filled.pixels == hole.sum()
@@ -121,19 +121,19 @@ def test_the_result_has_the_photos_name_and_format_and_something_to_show(
 ) -> None:
     pixels, hole = photo_of(40, 60, channels), some_hole(40, 60)
     path = saved(tmp_path / f"my photo.{ending}", pixels, **({"lossless": True} if ending == "webp" else {}))
-    filled = editing.fill(path, None, [layer_of(hole)], str(tmp_path / "out"), "telea", LIMIT)
+    filled = photo_edit.fill(path, None, [layer_of(hole)], str(tmp_path / "out"), "telea", LIMIT)
     assert Path(filled.path).name == f"my photo.{ending}"
     with Image.open(filled.path) as result, Image.open(path) as source:
         assert result.format == source.format
         assert np.array_equal(np.asarray(result)[~hole], pixels[~hole])
     for shown in (filled.before, filled.after):
         with Image.open(shown) as picture:
-            assert picture.format in editing.SHOWN
+            assert picture.format in photo_edit.SHOWN
 
 
 def test_a_jpeg_can_go_out_as_png_with_its_other_pixels_exact(tmp_path: Path) -> None:
     path, hole = saved(tmp_path / "cat.jpg", photo_of(40, 60)), some_hole(40, 60)
-    filled = editing.fill(path, None, [layer_of(hole)], str(tmp_path / "out"), "telea", LIMIT, as_png=True)
+    filled = photo_edit.fill(path, None, [layer_of(hole)], str(tmp_path / "out"), "telea", LIMIT, as_png=True)
     assert Path(filled.path).name == "cat.png"
     with Image.open(filled.path) as result, Image.open(path) as source:
         assert np.array_equal(np.asarray(result)[~hole], np.asarray(source)[~hole])
@@ -141,7 +141,7 @@ def test_a_jpeg_can_go_out_as_png_with_its_other_pixels_exact(tmp_path: Path) ->
 
 def test_a_picture_named_like_a_page_goes_out_named_like_a_picture(tmp_path: Path) -> None:
     path = saved(tmp_path / "evil.html", photo_of(40, 60), format="PNG")
-    filled = editing.fill(path, None, [layer_of(some_hole(40, 60))], str(tmp_path / "out"), "telea", LIMIT)
+    filled = photo_edit.fill(path, None, [layer_of(some_hole(40, 60))], str(tmp_path / "out"), "telea", LIMIT)
     assert Path(filled.path).name == "evil.png"
 
 
@@ -149,7 +149,7 @@ def test_a_mask_file_adds_to_the_strokes_and_grows_with_them(tmp_path: Path) -> 
     path, hole = saved(tmp_path / "cat.png", photo_of(40, 60)), some_hole(40, 60)
     mask = saved(tmp_path / "mask.png", hole)
     strokes = [layer_of(hole[::-1])]
-    filled = editing.fill(path, mask, strokes, str(tmp_path / "out"), "telea", LIMIT, grow_px=2)
+    filled = photo_edit.fill(path, mask, strokes, str(tmp_path / "out"), "telea", LIMIT, grow_px=2)
     grown = [np.pad(hole[::step], 2) for step in (1, -1)]
     around = [np.roll(part, (down, right), (0, 1)) for part in grown for down in range(-2, 3) for right in range(-2, 3)]
     assert filled.pixels == np.any(around, axis=0)[2:-2, 2:-2].sum()
@@ -158,10 +158,10 @@ def test_a_mask_file_adds_to_the_strokes_and_grows_with_them(tmp_path: Path) -> 
 def test_an_empty_and_a_full_hole_are_refused_with_a_sentence(tmp_path: Path) -> None:
     path = saved(tmp_path / "cat.png", photo_of(40, 60))
     with pytest.raises(ValueError, match="Nothing is brushed over yet"):
-        editing.fill(path, None, [], str(tmp_path), "telea", LIMIT)
+        photo_edit.fill(path, None, [], str(tmp_path), "telea", LIMIT)
     everything = layer_of(np.ones((40, 60), dtype=bool))
     with pytest.raises(ValueError, match="Everything is brushed over"):
-        editing.fill(path, None, [everything], str(tmp_path), "telea", LIMIT)
+        photo_edit.fill(path, None, [everything], str(tmp_path), "telea", LIMIT)
 
 
 def test_a_photo_with_too_many_pixels_and_a_broken_one_are_refused_with_a_sentence(tmp_path: Path) -> None:

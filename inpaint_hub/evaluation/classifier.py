@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-WEIGHTS = Path(__file__).parent / "pretrained" / "classifier.safetensors"
+WEIGHTS = Path(__file__).parents[1] / "pretrained" / "classifier.safetensors"
 SIDE = 32  # px
 WIDTHS = (64, 128, 256)
 CLASSES = 10

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from .imaging import contract, masks, photo
-from .methods.registry import named
+from ..imaging import contract, masks, photo
+from ..methods.registry import named
 
 SCREEN_PX = (384, 1024)  # the longer side of a copy: smaller photos are enlarged to be brushed on, larger ones shrunk
 SHOWN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")  # what browsers show

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inpaint_hub.asked import GROW_PX, refusal
+from inpaint_hub.web.validation import GROW_PX, refusal
 
 
 def test_what_can_be_done_is_not_refused(tmp_path: Path) -> None:

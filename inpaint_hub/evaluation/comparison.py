@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .metrics import METRICS
+from ..metrics import METRICS
 
 AREAS = tuple((low / 10, (low + 1) / 10) for low in range(6))  # shares of the image
 PLACES = ("interior", "one side", "corner")  # how many of the image's sides a hole touches: none, one, more
@@ -54,10 +54,10 @@ def prepared(
     Holes of rectangles alone are those of every run's evaluation with the same `sides`. Raises `ValueError` for data,
     kinds or sides that cannot be.
     """
-    from .data.dataset import split_images
-    from .data.holes import Holes, read_masks
-    from .evaluation import SEED
-    from .training.recipes import Recipe
+    from ..data.dataset import split_images
+    from ..data.holes import Holes, read_masks
+    from ..training.recipes import Recipe
+    from .evaluate import SEED
 
     recipe = Recipe(
         holes=kinds, mask_dir=mask_dir, resolution=resolution, hole_min=sides[0], hole_max=sides[1]
@@ -92,7 +92,7 @@ def fill_all(name: str, images: np.ndarray, holes: np.ndarray, seed: int) -> Fil
 
     The peak is that of this process, interpreter and libraries included. Raises what the method raises.
     """
-    from .methods.registry import named
+    from ..methods.registry import named
 
     method = named(name)
     method(images[0], holes[0], seed=seed)  # what a first call loads is not a fill's time
@@ -131,7 +131,7 @@ def compare(
     median of an image) and `peak_mb`. What cannot be measured is said, and left out: a method whose library is
     missing, or with `perceptual` LPIPS and FID where their weights cannot be had.
     """
-    from .worker import Worker
+    from ..worker import Worker
 
     rows, results = {}, {}
     more = list(_perceptual(said)) if perceptual else []
@@ -173,7 +173,7 @@ class Measured:
 
     def figures(self, chosen: np.ndarray | None = None) -> dict[str, Figure]:
         """Every figure by name, of the images numbered `chosen`, or of all."""
-        from .semantics import frechet
+        from .classifier import frechet
 
         which = np.arange(len(self.labels)) if chosen is None else chosen
         wholes: dict[str, Callable[[np.ndarray], float]] = {
@@ -198,7 +198,7 @@ def _half(whole: Callable[[np.ndarray], float], which: np.ndarray) -> float | No
 
 
 def _seen(images: np.ndarray) -> Any:
-    from .semantics import seen
+    from .classifier import seen
 
     return seen(images)
 
@@ -257,7 +257,7 @@ def machine() -> str:
     """The machine that figures of time and memory are of, in words."""
     import torch
 
-    from .machine import has_bf16
+    from ..hardware import has_bf16
 
     model = platform.processor() or platform.machine()
     if (listed := Path("/proc/cpuinfo")).exists():
