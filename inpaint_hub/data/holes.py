@@ -10,6 +10,7 @@ edge. Of 20,000 holes at 64×64, rectangles of 16 to 32 px a side (`benchmarks/h
 | border     |      0.141 |    0.062 |   0.250 |  1.000 |
 | strokes    |      0.160 |    0.007 |   0.429 |  0.815 |
 | spread     |      0.299 |    0.000 |   0.606 |  0.664 |
+| object     |      0.073 |    0.019 |   0.175 |  0.017 |
 
 Strokes scale with the image; a rectangle touches the edge the more often, the fewer places there
 are: 0.19 at 32 px, 0.035 at 256. Masks of a folder have the areas that they have.

@@ -87,9 +87,9 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
 }
 
 
-def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Compute the mean over images of `values` (N, P), each place counting as `weights` (N, P) say."""
-    return (values * weights).sum() / len(values)
+def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Compute the mean over images of `values` (N, P), each place counting as `weights` (N, P) say, or all alike."""
+    return values.mean() if weights is None else (values * weights).sum() / len(values)
 
 
 def local_patch(image: Tensor, boxes: Tensor, size: int) -> Tensor:

@@ -175,7 +175,7 @@ class _Step:
         """The discriminator's error on "real" or "completed" images; `network` scores what is `seen` of them."""
         logits, weights = network(*seen), self._weights(piece, seen)
         kind = ADVERSARIAL_LOSSES[self.recipe.adversarial_loss]
-        self._record(f"score_{of}", weighted_mean(logits.sigmoid(), weights))
+        self._record(f"score_{of}", weighted_mean(logits.detach().sigmoid(), weights))
         error = weighted_mean(getattr(kind, of)(logits), weights)
         return self._record("real" if of == "real" else "fake", error)
 
@@ -237,10 +237,10 @@ class _Step:
         both = enlarged_views(image, self.boxes[piece], SMALLEST_INPUT_PX)
         return both if self.recipe.local_discriminator else both[:1]
 
-    def _weights(self, piece: int, seen: tuple[Tensor, ...]) -> Tensor:
+    def _weights(self, piece: int, seen: tuple[Tensor, ...]) -> Tensor | None:
         """How much each logit counts: all the same but on feature maps."""
         if not self._on_features:
-            return torch.ones(len(self.images[piece]), 1, device=seen[0].device)
+            return None
         return place_weights(self._enlarged(self.holes[piece].float(), piece), seen)
 
 
