@@ -40,19 +40,19 @@ from inpaint_hub.data.dataset import (
 from inpaint_hub.data.holes import Holes, read_masks
 from inpaint_hub.data.sources import reason
 from inpaint_hub.data.streaming import Stream, stream_images
-from inpaint_hub.evaluation.evaluate import SAMPLES, compare, evaluation_holes, validate
+from inpaint_hub.evaluation.evaluate import SAMPLES, evaluate_methods, evaluation_holes, validate
 from inpaint_hub.models.context_encoder import ContextEncoder
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
 from inpaint_hub.models.features import TRAINING, FeatureNetwork
-from inpaint_hub.models.networks import Discriminator, Generator, Painter
+from inpaint_hub.models.networks import Discriminator, Generator, InpaintingNetwork
 from inpaint_hub.training import checkpoint
-from inpaint_hub.training.dry_run import estimate
-from inpaint_hub.training.ema import halve, interpolate, moving_average, settle
+from inpaint_hub.training.dry_run import estimate_run
+from inpaint_hub.training.ema import interpolate, moving_average, recalibrate_batchnorm, to_half
 from inpaint_hub.training.history import ERRORS, Progress, largest_weights, report, stop_if_broken, write_rows
 from inpaint_hub.training.launch import StopRequest, launch_error, launch_warning, precision, threads_for
-from inpaint_hub.training.optim import optimizers
+from inpaint_hub.training.optim import make_optimizers
 from inpaint_hub.training.recipes import PRESETS, Recipe
-from inpaint_hub.training.sync_batchnorm import synchronize
+from inpaint_hub.training.sync_batchnorm import synchronize_batchnorm
 from inpaint_hub.training.train_step import Networks, mean_over_processes, train_step
 
 SETTLE_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
@@ -101,15 +101,17 @@ def main() -> None:
     )
     averaged: Any = average.module  # a painter too
     if processes > 1:
-        synchronize(generator, accelerator.device)
-        synchronize(discriminator, accelerator.device)
+        synchronize_batchnorm(generator, accelerator.device)
+        synchronize_batchnorm(discriminator, accelerator.device)
     if args.torch_compile:
         generator.compile()
         discriminator.compile()
     generator, discriminator = accelerator.prepare(generator, discriminator)
     generator_optimizers, discriminator_optimizers = (
         [accelerator.prepare(optimizer) for optimizer in some]
-        for some in optimizers(recipe, accelerator.unwrap_model(generator), accelerator.unwrap_model(discriminator))
+        for some in make_optimizers(
+            recipe, accelerator.unwrap_model(generator), accelerator.unwrap_model(discriminator)
+        )
     )
     parts = {
         "generator": accelerator.unwrap_model(generator),
@@ -146,13 +148,15 @@ def main() -> None:
         batch = Batch(*(tensor.to(accelerator.device) for tensor in batch))
         return train_step(updates, recipe, accelerator, trained, batch, log_grad_norms=norms)
 
-    def settled(resolution: int) -> Painter:
+    def settled(resolution: int) -> InpaintingNetwork:
         batches = range(0, max(512, SETTLE_PX // resolution**2), 256)
-        settle(averaged, (batch_from(images.train.at_hand, n, 256, resolution, flip=False) for n in batches))
+        recalibrate_batchnorm(
+            averaged, (batch_from(images.train.at_hand, n, 256, resolution, flip=False) for n in batches)
+        )
         return averaged
 
     if args.dry_run:
-        accelerator.print(estimate(recipe, parts, total_images, run_updates, own_batch))
+        accelerator.print(estimate_run(recipe, parts, total_images, run_updates, own_batch))
         return
 
     # Resume. Nothing that decides the weights may have changed but the length of the run.
@@ -255,14 +259,14 @@ def main() -> None:
         if progress.before_adversarial:
             interpolate(averaged, progress.before_adversarial, recipe.interpolation)
             settled(side)
-        generator = halve(averaged).float().cpu()
+        generator = to_half(averaged).float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
         facts["counts"] = {"validation": len(images.validation), "test": len(images.test)}
         facts["counts"]["train"] = sum(place["visited"] for place in places) if stream else images.train.count
         images.unreadable.update({name: None for place in places for name in place["unreadable"]})
         facts["unreadable"] = [*images.unreadable]
         tested = evaluation_holes(len(images.test), side, holes_at(side))
-        facts["figures"] = compare({"this model": generator}, downscale(images.test, side), tested)
+        facts["figures"] = evaluate_methods({"this model": generator}, downscale(images.test, side), tested)
         validate(
             generator, downscale(images.validation[:SAMPLES], side), holes_at(side), args.output_dir / "samples.png"
         )
@@ -314,7 +318,7 @@ def load_features(recipe: Recipe, accelerator: Accelerator) -> FeatureNetwork | 
 
 def networks(
     recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int
-) -> tuple[Painter, Discriminator | FeatureDiscriminator]:
+) -> tuple[InpaintingNetwork, Discriminator | FeatureDiscriminator]:
     """Both networks at the start of a run: random, or with the weights of `init_from`, if it has both."""
     generator = painter(recipe, fill_color, final_resolution)
     discriminator: Discriminator | FeatureDiscriminator
@@ -323,7 +327,7 @@ def networks(
     else:
         discriminator = Discriminator(min(recipe.resolution, 256), recipe.local_discriminator)
     if recipe.init_from is None:
-        generator.silence_unseen_taps(recipe.resolution_at(0))
+        generator.zero_unreachable_weights(recipe.resolution_at(0))
     else:
         try:
             folder = hub.folder_of(recipe.init_from)
@@ -338,7 +342,7 @@ def networks(
     return generator.to(memory_format=torch.channels_last), discriminator.to(memory_format=torch.channels_last)
 
 
-def painter(recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int) -> Painter:
+def painter(recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int) -> InpaintingNetwork:
     """The recipe's generator, random; it is to know how large the holes are that a run ends with."""
     if recipe.generator == "context-encoder":
         return ContextEncoder(fill_color, recipe.hole_max, recipe.resolution)
@@ -361,7 +365,7 @@ def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any
             )
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        progress.load(state, parts["generator"].fill.device)
+        progress.load(state, parts["generator"].fill_color.device)
     except (KeyError, ValueError, RuntimeError) as error:
         sys.exit(f"the checkpoint in --output_dir is of another version, or of another network: {error!r}")
     return progress
@@ -396,11 +400,14 @@ def shown_command(argv: list[str], token: str | None) -> str:
 
 
 def publish(
-    generator: Painter, discriminator: Discriminator | FeatureDiscriminator, facts: dict[str, Any], folder: Path
+    generator: InpaintingNetwork,
+    discriminator: Discriminator | FeatureDiscriminator,
+    facts: dict[str, Any],
+    folder: Path,
 ) -> None:
     """FOLDER as a model folder: the generator, its card, and the discriminator in a folder of its own."""
     (folder / "README.md").unlink(missing_ok=True)  # the mixin would keep the card of a shorter run
-    halve(generator).save_pretrained(folder, model_card_kwargs=facts)
+    to_half(generator).save_pretrained(folder, model_card_kwargs=facts)
     (folder / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
     discriminator.save_pretrained(folder / "discriminator")
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.evaluation import report
-from inpaint_hub.evaluation.comparison import compare, machine, prepared
+from inpaint_hub.evaluation.comparison import compare, describe_machine, load_inputs
 from inpaint_hub.models.networks import GENERATOR, UNDILATED, receptive_field
 from inpaint_hub.pretrained import shipped
 
@@ -40,12 +40,12 @@ def measured(name: str, data: str, kinds: str, methods: list[str], count: int | 
     """The rows of a comparison by method, kept in FOLDER/NAME-KINDS.json with what was compared."""
     resolution, sides = SETS[name]
     print(f"\n{name}, {kinds}")
-    facts, images, holes = prepared(data, "test", resolution, kinds, sides, None, count, 0)
+    facts, images, holes = load_inputs(data, resolution=resolution, kinds=kinds, sides=sides, count=count)
     rows, _ = compare(methods, images, holes)
     kept = f"{name}-{kinds}"
     (folder / f"{kept}.json").write_text(json.dumps(facts | {"methods": rows}, indent=1) + "\n")
     if kinds == "spread":
-        report.plot(rows, folder / f"{kept}.png")
+        report.plot_figures(rows, folder / f"{kept}.png")
     return {"facts": facts, "rows": rows}
 
 
@@ -62,13 +62,13 @@ def example_sheet(methods: list[str], folder: Path) -> None:
     images = np.stack(details)
     holes = Holes((16, 30), {"rectangle": 1.0}).batch(7, 0, len(images), (size, size))[:, 0].numpy()
     _, results = compare(methods, images, holes)
-    report.sheet(images, holes, results).save(folder / "examples.png")
+    report.draw_sheet(images, holes, results).save(folder / "examples.png")
 
 
 def best(rows: dict[str, Any], methods: list[str], figure: str) -> tuple[float, float | None, str]:
     """The best of some methods at a figure: value, half its interval, and whose it is."""
     some = [(*rows[name]["figures"][figure], name) for name in methods if name in rows]
-    return min(some, key=lambda item: report.COLUMNS[figure].distance(item[0]))
+    return min(some, key=lambda item: report.COLUMNS[figure].rank(item[0]))
 
 
 def cell(rows: dict[str, Any], methods: list[str], figure: str) -> str:
@@ -90,14 +90,15 @@ def papers_table(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]]) 
     for generation, methods in GENERATIONS.items():
         figures = [cell(rect, methods, figure) for figure in ("psnr_hole", "seam", "same_label", "frechet")]
         lines.append([generation, *figures, cell(other, methods, "psnr_hole") if other else "not measured"])
-    text = report.markdown(lines)
+    text = report.markdown_table(lines)
     if votes:
         text += "\nNovel objects, by blind votes (ties half), 95 % intervals:\n\n"
-        text += report.markdown([["fills of", "by", "against", "better", "even", "worse", "preferred"], ["---"] * 7] + [
-            [vote["of"], vote["ours"], vote["against"], *(str(vote[what]) for what in ("better", "even", "worse")),
-             vote["preferred"]]
+        heading = ["fills of", "by", "against", "better", "even", "worse", "preferred"]
+        counts = [
+            [vote["of"], vote["ours"], vote["against"], *(str(vote[what]) for what in heading[3:6]), vote["preferred"]]
             for vote in votes
-        ])  # fmt: skip
+        ]
+        text += report.markdown_table([heading, ["---"] * 7, *counts])
     return text
 
 
@@ -112,7 +113,7 @@ def matrix(found: dict[str, dict[str, Any]]) -> str:
             rows = found[f"{name}, rectangle"]["rows"]
             cells.append(cell(rows, CLASSICAL if model.startswith("best") else [model], "psnr_hole"))
         lines.append([f"trained on {model}" if model in SETS else model, *cells])
-    return report.markdown(lines)
+    return report.markdown_table(lines)
 
 
 def main() -> None:
@@ -155,7 +156,7 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
         "The four generations of inpainting that the paper *Image Inpainting using GANs* compares in words, on the same"
         " holes, measured. Every figure here is written by one command:",
         f"```console\n$ {command}\n```",
-        f"{'A quick look, of at most 200 images a set. ' if quick else ''}Machine: {machine()}."
+        f"{'A quick look, of at most 200 images a set. ' if quick else ''}Machine: {describe_machine()}."
         + (f" Left out, for want of data: {', '.join(missing)}." if missing else "")
         + " Images are held out: no model was trained on one of them. Fréchet distance and label are those of the"
         " package's own CIFAR-10 classifier (`python benchmarks/classifier.py`: 84.8 % of the test images right), fills"
@@ -165,12 +166,12 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
         f"In-hole PSNR of the GAN is {ours - classical[0]:+.2f} dB against the best method without a network"
         f" ({classical[2]}).",
         "## CIFAR-10, rectangles of 8 to 16 px",
-        report.table(rows),
+        report.figures_table(rows),
         "## By area and by place of the hole",
         f"{spread['facts']['images']:,} images, a rectangle in each, of any area up to 60 % and as often inside as at"
         " one side as in a corner. The models were trained on holes of 6 to 25 % of the area.",
         "![Figures by area and place](benchmarks/results/cifar10-spread.png)",
-        *(report.breakdown(spread["rows"], what, figure) for what in ("by_area", "by_place")
+        *(report.group_table(spread["rows"], what, figure) for what in ("by_area", "by_place")
           for figure in ("psnr_hole", "seam", "frechet")),
     ]  # fmt: skip
     if DILATION.is_file():
@@ -182,7 +183,7 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
             f" {dilation['images_seen']:,} images with holes of every area, reconstruction alone"
             " (`python benchmarks/dilation.py`). At 32 px either sees nearly all of the image, and they differ by less"
             " than the intervals; larger images were not tried:",
-            *(report.breakdown(dilation["methods"], "by_area", figure) for figure in ("psnr_hole", "seam")),
+            *(report.group_table(dilation["methods"], "by_area", figure) for figure in ("psnr_hole", "seam")),
         ]
     parts += [
         "## Every model on every data set",

@@ -22,7 +22,7 @@ from accelerate.state import AcceleratorState
 from inpaint_hub.data.dataset import Batch
 from inpaint_hub.data.holes import Holes, bounding_boxes
 from inpaint_hub.models.networks import Discriminator, Generator
-from inpaint_hub.training.optim import optimizers
+from inpaint_hub.training.optim import make_optimizers
 from inpaint_hub.training.recipes import PRESETS
 from inpaint_hub.training.train_step import Networks, train_step
 
@@ -70,7 +70,9 @@ def main() -> None:
             if args.torch_compile:
                 generator.compile()
                 discriminator.compile()
-            both = [[accelerator.prepare(one) for one in some] for some in optimizers(recipe, generator, discriminator)]
+            both = [
+                [accelerator.prepare(one) for one in some] for some in make_optimizers(recipe, generator, discriminator)
+            ]
             networks = Networks(*accelerator.prepare(generator, discriminator), *both)
             image = torch.rand(batch, 3, size, size, device=accelerator.device)
             hole = Holes((size // 4, size // 2), {"rectangle": 1}).batch(0, 0, batch, (size, size))

@@ -15,14 +15,14 @@ from conftest import ROOT
 from inpaint_hub import Inpainter
 from inpaint_hub.cli import main
 from inpaint_hub.export import USAGE, export
-from inpaint_hub.models.fused_generator import Folded
+from inpaint_hub.models.fused_generator import FusedGenerator
 
 
 @pytest.fixture(scope="module")
 def exact(inpainter: Inpainter) -> Inpainter:
     """The inpainter in float32, whatever this processor has."""
     same = Inpainter(inpainter.generator)
-    same._network = Folded(inpainter.generator, torch.float32)
+    same._network = FusedGenerator(inpainter.generator, torch.float32)
     return same
 
 

@@ -78,9 +78,9 @@ def test_the_seam_error_is_of_the_steps_across_the_holes_edge_alone() -> None:
 def test_a_figure_of_the_whole_comes_from_those_of_each_image() -> None:
     results = np.random.default_rng(1).integers(20, 235, ORIGINALS.shape, dtype=np.uint8)
     for metric in METRICS.values():
-        each = metric.each(results, ORIGINALS, HOLES)
+        each = metric.per_image(results, ORIGINALS, HOLES)
         assert len(each) == 2
-        assert metric.whole(each) == metric(results, ORIGINALS, HOLES)
+        assert metric.aggregate(each) == metric(results, ORIGINALS, HOLES)
 
 
 def test_gradient_energy_is_the_holes_share_of_the_originals() -> None:

@@ -15,8 +15,8 @@ from ..imaging.contract import ImageLike, Patch, known_pixels
 from ..imaging.resampling import enlarged, nearness, resized, shrunk
 from ..imaging.windows import Window, boxes, farther, reduction, square
 from ..models.context_encoder import ContextEncoder
-from ..models.fused_generator import Folded, Plan, plan
-from ..models.loading import load
+from ..models.fused_generator import FusedGenerator, Plan, plan
+from ..models.loading import load_network
 from ..models.networks import GENERATOR, STRIDE, Generator, context_px
 
 CONTEXT_PX = context_px(GENERATOR)
@@ -40,8 +40,8 @@ class Inpainter:
     def __init__(self, generator: Generator) -> None:
         self.generator = generator.eval()
         self._side = generator.largest_hole or 2 * CONTEXT_PX  # the middle of a larger hole is out of sight
-        on_cpu = generator.fill.device.type == "cpu"
-        self._network = Folded(generator, torch.bfloat16 if on_cpu and has_bf16() else torch.float32)
+        on_cpu = generator.fill_color.device.type == "cpu"
+        self._network = FusedGenerator(generator, torch.bfloat16 if on_cpu and has_bf16() else torch.float32)
 
     @classmethod
     def from_pretrained(cls, name: Any, *, device: str | torch.device = "cpu", **options: Any) -> Inpainter:
@@ -51,7 +51,7 @@ class Inpainter:
         `ValueError` for a name that can be none of the three, `OSError` where the Hub has no such
         model or cannot be reached, and `RuntimeError` for weights that do not fit.
         """
-        network = load(name, **options).to(device)
+        network = load_network(name, **options).to(device)
         return FixedSize(network) if isinstance(network, ContextEncoder) else cls(network)
 
     @torch.inference_mode()
@@ -157,7 +157,7 @@ class FixedSize(Inpainter):
         known = known_pixels(values[window.slices], where)
         beyond = (0, side - where.shape[0]), (0, side - where.shape[1])
         image, small = resized(np.pad(known, (*beyond, (0, 0)), "edge"), np.pad(where, beyond, "edge"), size)
-        device = self.network.fill.device
+        device = self.network.fill_color.device
         x = self.network.masked(
             torch.from_numpy(image).permute(2, 0, 1)[None].to(device), torch.from_numpy(small)[None, None].to(device)
         )

@@ -1,4 +1,4 @@
-"""A network from its files, of whichever class its config says."""
+"""Load a network of the class that its config.json names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .context_encoder import ContextEncoder
 from .networks import WHERE, Generator
 
 
-def load(name: Any, **options: Any) -> Generator | ContextEncoder:
+def load_network(name: Any, **options: Any) -> Generator | ContextEncoder:
     """The network that fills with the weights of a shipped name, a folder, or "owner/model" on the Hub: see its config.
 
     Options are the mixin's. Raises what `Generator.from_pretrained` raises.

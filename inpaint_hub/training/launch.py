@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ..hardware import bf16_slowdown, choose_threads, has_bf16
-from ..models.networks import Painter
+from ..models.networks import InpaintingNetwork
 
 
 def precision(flag: str | None, cpu: bool) -> str:
@@ -52,7 +52,7 @@ def launch_warning(accelerator: Any) -> str | None:
     return None
 
 
-def threads_for(generator: Painter, resolution: int, accelerator: Any) -> int:
+def threads_for(generator: InpaintingNetwork, resolution: int, accelerator: Any) -> int:
     """The number of CPU threads, now set: OMP_NUM_THREADS, or the fastest in a short timing of the generator."""
     most = torch.get_num_threads()
     if accelerator.device.type != "cpu" or accelerator.num_processes > 1 or "OMP_NUM_THREADS" in os.environ:

@@ -7,111 +7,147 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..data.holes import KINDS
+from .losses import ADVERSARIAL_LOSSES, RECONSTRUCTION_LOSSES
+
 GENERATORS = ("dilated", "undilated", "context-encoder")
 DISCRIMINATORS = ("pixels", "features")
-HOLE_KINDS = ("rectangle", "rectangles", "border", "strokes", "folder", "spread", "object")
+OPTIMIZERS = ("adam", "muon")
 
 
 def _setting(default: Any, meaning: str) -> Any:
     return field(default=default, metadata={"help": meaning})
 
 
+def _one_of(value: str, choices: Iterable[str]) -> tuple[bool, str]:
+    return value in choices, f"one of {', '.join(choices)}"
+
+
+def _fraction(value: float) -> tuple[bool, str]:
+    return 0 <= value <= 1, "0 to 1"
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """How a generator is trained. Checked when made: a `ValueError` names the field that cannot be."""
+    """The settings of a training run; each field's `help` says what it is.
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
 
     dataset_name: str | None = _setting(None, "data set on the Hub, or a local folder")
     init_from: str | None = _setting(None, "weights to start from: a shipped name, a folder, or owner/model")
     generator: str = _setting(
-        "dilated", "network to train: dilated, the paper's; undilated, the same without; context-encoder (Pathak 2016)"
+        "dilated",
+        "network to train: dilated, the paper's; undilated, without dilation; context-encoder (Pathak et al. 2016)",
     )
     discriminator: str = _setting(
-        "pixels", "what the discriminator looks at: pixels, as the paper's, or features of a pretrained network"
+        "pixels", "input of the discriminator: pixels, as in the paper, or features of a pretrained network"
     )
-    local_discriminator: bool = _setting(True, "judge the hole's surroundings apart, too, as the paper does")
+    local_discriminator: bool = _setting(True, "whether there is a local discriminator, as in the paper")
     resolution: int = _setting(32, "side of the square training images, px")
     resolution_schedule: str = _setting(
-        "", "smaller sides to begin with, each up to a number of images seen: '64:400000'; holes scale along"
+        "", "smaller sides at the start, each up to a number of images seen, as in '64:400000'; holes scale with them"
     )
     train_batch_size: int = _setting(64, "images per update, over all processes and accumulation steps")
     gradient_accumulation_steps: int = _setting(
-        1, "pieces in which an update goes through its images, to save memory; batch norm sees one piece at a time"
+        1, "pieces into which an update splits its images, to save memory; batch norm is over one piece at a time"
     )
     num_train_epochs: int = _setting(10, "passes over the training split")
-    holes: str = _setting(
-        "rectangle", f"kinds of holes by weight, as in 'rectangle:1, strokes:2': {', '.join(HOLE_KINDS)}"
-    )
-    mask_dir: str | None = _setting(None, "folder of masks, white = hole, where the kind folder is among the holes")
+    holes: str = _setting("rectangle", f"kinds of holes by weight, as in 'rectangle:1, strokes:2': {', '.join(KINDS)}")
+    mask_dir: str | None = _setting(None, "folder of masks, white = hole, for holes of the kind folder")
     hole_min: int = _setting(8, "shortest side of a rectangle, px")
     hole_max: int = _setting(16, "longest side of a rectangle, px")
     crop_min: float = _setting(1.0, "smallest random crop, as a fraction of the short side; 1 is the centre square")
-    flip: bool = _setting(True, "mirror half of the images left to right")
-    optimizer: str = _setting("adam", "the generator's: adam, or muon")
-    learning_rate: float = _setting(1e-3, "of the generator")
-    discriminator_learning_rate: float = _setting(1e-4, "of the discriminator, always Adam")
-    adam_beta1: float = _setting(0.9, "of both networks' Adam")
-    adam_beta2: float = _setting(0.99, "of both networks' Adam")
-    lr_warmup_images: int = _setting(6_400, "images over which the generator's rate rises to its full value")
-    lr_decay_from: float = _setting(1.0, "fraction of the run from which that rate falls, linearly, to zero")
-    reconstruct_over: str = _setting("hole", "where the reconstruction error counts: hole, or image")
-    reconstruction_loss: str = _setting("mse", "of the prediction to the original: mse, or l1")
-    perceptual_weight: float = _setting(
-        0.0, "factor of the difference of pretrained features beside the reconstruction"
-    )
-    adversarial_loss: str = _setting("mse", "of the discriminator's scores: mse, cross-entropy, or hinge")
-    adversarial_weight: float = _setting(1.0, "factor of the adversarial loss beside the reconstruction")
+    flip: bool = _setting(True, "whether to mirror half of the images left to right")
+    optimizer: str = _setting("adam", f"optimiser of the generator: {', '.join(OPTIMIZERS)}")
+    learning_rate: float = _setting(1e-3, "learning rate of the generator")
+    discriminator_learning_rate: float = _setting(1e-4, "learning rate of the discriminator, which has Adam")
+    adam_beta1: float = _setting(0.9, "beta1 of Adam, for both networks")
+    adam_beta2: float = _setting(0.99, "beta2 of Adam, for both networks")
+    lr_warmup_images: int = _setting(6_400, "images over which the generator's learning rate rises from zero")
+    lr_decay_from: float = _setting(1.0, "fraction of the run from which that rate falls linearly to zero")
+    reconstruct_over: str = _setting("hole", "pixels that the reconstruction loss is over: hole, or image")
+    reconstruction_loss: str = _setting("mse", f"loss of the prediction: {', '.join(RECONSTRUCTION_LOSSES)}")
+    perceptual_weight: float = _setting(0.0, "weight of the perceptual loss; the reconstruction loss has weight 1")
+    adversarial_loss: str = _setting("mse", f"loss of the discriminator's scores: {', '.join(ADVERSARIAL_LOSSES)}")
+    adversarial_weight: float = _setting(1.0, "weight of the adversarial loss; the reconstruction loss has weight 1")
     joint: bool = _setting(
-        False, "one update of each network: real and fake as one step, reconstruct and adversarial on one forward pass"
+        False, "whether each network has one update: real and fake together, reconstruct and adversarial together"
     )
     discriminator_from: float = _setting(0.0, "fraction of the run from which the discriminator trains")
-    adversarial_from: float = _setting(0.0, "fraction of the run from which the generator meets it")
-    interpolation: float = _setting(1.0, "share of the weights after the adversarial phase; the rest is those before")
+    adversarial_from: float = _setting(0.0, "fraction of the run from which the generator has the adversarial loss")
+    interpolation: float = _setting(
+        1.0, "share of the weights from after the adversarial phase; the rest is from before it"
+    )
     ema_half_life: int = _setting(10_000, "images after which old weights count half in the averaged generator")
 
     def __post_init__(self) -> None:
-        mix = self.hole_mix()
-        self.resolutions()
-        rules = {
-            "generator": self.generator in GENERATORS,
-            "discriminator": self.discriminator in DISCRIMINATORS,
-            "resolution_schedule": not self.resolution_schedule
-            or (self.discriminator == "features" and self.generator != "context-encoder"),
-            "resolution": self.resolution >= 16
-            and (self.generator != "context-encoder" or self.resolution in (32, 64, 128)),
-            "train_batch_size": self.train_batch_size >= 2,  # batch norm needs two
-            "gradient_accumulation_steps": 1 <= self.gradient_accumulation_steps <= self.train_batch_size // 2,
-            "num_train_epochs": self.num_train_epochs >= 1,
-            "mask_dir": (self.mask_dir is not None) == ("folder" in mix),
-            "hole_min": 1 <= self.hole_min <= self.hole_max,
-            "hole_max": self.hole_max < self.resolution,  # a hole is never the whole image
-            "crop_min": 0 < self.crop_min <= 1,
-            "optimizer": self.optimizer in ("adam", "muon"),
-            "learning_rate": self.learning_rate > 0,
-            "discriminator_learning_rate": self.discriminator_learning_rate > 0,
-            "adam_beta1": 0 <= self.adam_beta1 < 1,
-            "adam_beta2": 0 <= self.adam_beta2 < 1,
-            "lr_warmup_images": self.lr_warmup_images >= 0,
-            "lr_decay_from": 0 <= self.lr_decay_from <= 1,
-            "reconstruct_over": self.reconstruct_over in ("hole", "image"),
-            "reconstruction_loss": self.reconstruction_loss in ("mse", "l1"),
-            "perceptual_weight": self.perceptual_weight >= 0,
-            "adversarial_loss": self.adversarial_loss in ("mse", "cross-entropy", "hinge"),
-            "adversarial_weight": self.adversarial_weight >= 0,
-            "discriminator_from": 0 <= self.discriminator_from <= 1,
-            "adversarial_from": self.discriminator_from <= self.adversarial_from <= 1,
-            "interpolation": 0 <= self.interpolation <= 1,
-            "ema_half_life": self.ema_half_life > 0,
-        }
-        for name, holds in rules.items():
+        for name, (holds, requirement) in self._rules().items():
             if not holds:
                 meaning = type(self).__dataclass_fields__[name].metadata["help"]
-                raise ValueError(f"recipe has {name}={getattr(self, name)!r}, which cannot be; it is the {meaning}")
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be {requirement} ({meaning})")
+
+    def _rules(self) -> dict[str, tuple[bool, str]]:
+        """For each field that has a rule: whether it holds, and what it asks for."""
+        mix = self.hole_mix()
+        self.resolutions()
+        encoder, half_batch = self.generator == "context-encoder", self.train_batch_size // 2
+        return {
+            "generator": _one_of(self.generator, GENERATORS),
+            "discriminator": _one_of(self.discriminator, DISCRIMINATORS),
+            "resolution_schedule": (
+                not self.resolution_schedule or (self.discriminator == "features" and not encoder),
+                "empty unless discriminator is features and generator is not context-encoder",
+            ),
+            "resolution": (
+                self.resolution in (32, 64, 128) if encoder else self.resolution >= 16,
+                "32, 64 or 128 for a context encoder" if encoder else "16 or more",
+            ),
+            "train_batch_size": (self.train_batch_size >= 2, "2 or more, because of batch norm"),
+            "gradient_accumulation_steps": (
+                1 <= self.gradient_accumulation_steps <= half_batch,
+                f"1 to {half_batch}, half of train_batch_size",
+            ),
+            "num_train_epochs": (self.num_train_epochs >= 1, "1 or more"),
+            "mask_dir": (
+                (self.mask_dir is not None) == ("folder" in mix),
+                "given if, and only if, the kind folder is among the holes",
+            ),
+            "hole_min": (1 <= self.hole_min <= self.hole_max, f"1 to {self.hole_max}, which is hole_max"),
+            "hole_max": (self.hole_max < self.resolution, f"below {self.resolution}, which is the resolution"),
+            "crop_min": (0 < self.crop_min <= 1, "above 0 and at most 1"),
+            "optimizer": _one_of(self.optimizer, OPTIMIZERS),
+            "learning_rate": (self.learning_rate > 0, "above 0"),
+            "discriminator_learning_rate": (self.discriminator_learning_rate > 0, "above 0"),
+            "adam_beta1": (0 <= self.adam_beta1 < 1, "0 or more and below 1"),
+            "adam_beta2": (0 <= self.adam_beta2 < 1, "0 or more and below 1"),
+            "lr_warmup_images": (self.lr_warmup_images >= 0, "0 or more"),
+            "lr_decay_from": _fraction(self.lr_decay_from),
+            "reconstruct_over": _one_of(self.reconstruct_over, ("hole", "image")),
+            "reconstruction_loss": _one_of(self.reconstruction_loss, RECONSTRUCTION_LOSSES),
+            "perceptual_weight": (self.perceptual_weight >= 0, "0 or more"),
+            "adversarial_loss": _one_of(self.adversarial_loss, ADVERSARIAL_LOSSES),
+            "adversarial_weight": (self.adversarial_weight >= 0, "0 or more"),
+            "discriminator_from": _fraction(self.discriminator_from),
+            "adversarial_from": (
+                self.discriminator_from <= self.adversarial_from <= 1,
+                f"{self.discriminator_from} to 1; it starts at discriminator_from",
+            ),
+            "interpolation": _fraction(self.interpolation),
+            "ema_half_life": (self.ema_half_life > 0, "above 0"),
+        }
 
     def hole_mix(self) -> dict[str, float]:
-        """The weight of each kind of hole, in the order of `holes`; one that is named without a weight has 1."""
+        """Parse `holes`: the weight of each kind, in order; a kind without a weight has 1.
+
+        Raises:
+            ValueError: A kind is unknown or named twice, or a weight is not above 0.
+        """
         mix: dict[str, float] = {}
         for part in self.holes.split(","):
             kind, _, weight = (word.strip() for word in part.partition(":"))
@@ -119,16 +155,23 @@ class Recipe:
                 number = float(weight or 1)
             except ValueError:
                 number = math.nan
-            if kind not in HOLE_KINDS or kind in mix or not 0 < number < math.inf:
+            if kind not in KINDS or kind in mix or not 0 < number < math.inf:
                 raise ValueError(
-                    f"recipe has holes={self.holes!r}, where {part.strip()!r} cannot be; write kinds of"
-                    f" {', '.join(HOLE_KINDS)}, each once, with weights above zero: 'rectangle:1, strokes:0.5'"
+                    f"holes is {self.holes!r}, and {part.strip()!r} in it is not understood; write kinds of"
+                    f" {', '.join(KINDS)}, each once, with weights above 0: 'rectangle:1, strokes:0.5'"
                 )
             mix[kind] = number
         return mix
 
     def resolutions(self) -> list[tuple[int, float]]:
-        """The side of the training images in px up to each number of images seen, in order; the last has no end."""
+        """Parse `resolution_schedule`.
+
+        Returns:
+            Sides in px, each with the number of images seen at which it ends; the last one is `resolution`.
+
+        Raises:
+            ValueError: A side or a number of images does not fit.
+        """
         phases: list[tuple[int, float]] = []
         for part in filter(None, (part.strip() for part in self.resolution_schedule.split(","))):
             side, _, end = (word.strip() for word in part.partition(":"))
@@ -138,27 +181,33 @@ class Recipe:
                 or int(end) <= (phases[-1][1] if phases else 0)
             ):
                 raise ValueError(
-                    f"resolution_schedule is {self.resolution_schedule!r}, where {part!r} does not fit; write sides of"
-                    " 16 px or more, each up to a larger number of images: '32:100000, 64:400000'"
+                    f"resolution_schedule is {self.resolution_schedule!r}, and {part!r} in it does not fit; write sides"
+                    " of 16 px or more, each up to a larger number of images: '32:100000, 64:400000'"
                 )
             phases.append((int(side), int(end)))
         return [*phases, (self.resolution, math.inf)]
 
     def resolution_at(self, images_seen: int) -> int:
-        """The side of the training images in px after `images_seen`."""
+        """Give the side of the training images in px after `images_seen`."""
         return next(side for side, end in self.resolutions() if images_seen < end)
 
     def hole_sides_at(self, resolution: int) -> tuple[int, int]:
-        """The shortest and longest side of a rectangle in px at a side of the training images; they scale along."""
+        """Scale `hole_min` and `hole_max` to a side of the training images, in px."""
         shortest, longest = (max(1, side * resolution // self.resolution) for side in (self.hole_min, self.hole_max))
         return shortest, longest
 
     def updates_at(self, progress: float) -> tuple[str, ...]:
-        """The updates of an iteration, in order, at `progress` 0..1 through the run.
+        """List the updates of an iteration, in order.
 
-        Before `discriminator_from` the generator learns alone; until `adversarial_from` the
-        discriminator alone; then both, as the four updates of the paper's Section IV-B or with those of
-        each network as one (Iizuka et al. 2017, Algorithm 1).
+        Before `discriminator_from` only the generator is trained; until `adversarial_from` only the discriminator; then
+        both, with the four updates of the paper's Section IV-B, or one for each network (Iizuka et al. 2017,
+        Algorithm 1).
+
+        Args:
+            progress: The share of the run that is done, in 0..1.
+
+        Returns:
+            Names of `train_step.UPDATES`.
         """
         if progress < self.discriminator_from:
             return ("reconstruct",)
@@ -167,9 +216,16 @@ class Recipe:
         return ("discriminate", "joint") if self.joint else ("reconstruct", "real", "fake", "adversarial")
 
     def learning_rate_at(self, images_seen: int, total_images: int) -> float:
-        """The generator's learning rate: a linear rise, a plateau, a linear fall to zero.
+        """Compute the generator's learning rate: it rises linearly, stays, and falls linearly to zero.
 
-        The plateau does not depend on `total_images`, so a run can be lengthened while it is on it.
+        While it stays it does not depend on `total_images`, so that a run can be lengthened.
+
+        Args:
+            images_seen: The images that the run has seen.
+            total_images: The length of the run.
+
+        Returns:
+            The learning rate.
         """
         rise = min(1.0, (images_seen + 1) / max(1, self.lr_warmup_images))
         left = 1 - images_seen / total_images
@@ -177,11 +233,11 @@ class Recipe:
         return self.learning_rate * min(rise, fall)
 
     def replace(self, **changes: Any) -> Recipe:
-        """A copy with the given fields changed, checked again."""
+        """Copy the recipe with some fields changed, and check it again."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by name, all of them JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
+        """Return all fields by name, as JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
         return dataclasses.asdict(self)
 
 

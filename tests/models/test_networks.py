@@ -161,7 +161,7 @@ def test_silencing_unseen_taps_changes_nothing_at_the_training_resolution() -> N
     x = torch.rand(1, 4, 32, 32)
     with torch.no_grad():
         before = generator(x)
-        generator.silence_unseen_taps(32)
+        generator.zero_unreachable_weights(32)
         assert torch.equal(generator(x), before)
     outer = [layer.weight for layer in generator.layers if isinstance(layer, Conv2d) and layer.dilation[0] >= 8]
     assert [int(weight.count_nonzero()) for weight in outer] == [256 * 256] * 2  # the centre taps alone
@@ -187,7 +187,7 @@ def test_constructor_arguments_alone_rebuild_a_network(tmp_path: Path) -> None:
     Generator(fill_color=(0.1, 0.2, 0.3), largest_hole=24).save_pretrained(tmp_path / "generator")
     Discriminator(image_size=64).save_pretrained(tmp_path / "discriminator")
     generator = Generator.from_pretrained(tmp_path / "generator")
-    assert generator.fill.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
+    assert generator.fill_color.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert generator.largest_hole == 24
     assert not generator.training
     assert Discriminator.from_pretrained(tmp_path / "discriminator").image_size == 64

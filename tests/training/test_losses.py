@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inpaint_hub.data.holes import Holes, bounding_boxes
 from inpaint_hub.training.losses import (
     ADVERSARIAL_LOSSES,
-    enlarged_views,
+    feature_network_inputs,
     local_patch,
     perceptual_loss,
     reconstruction_error,
@@ -101,7 +101,7 @@ def test_weighted_mean_counts_each_image_the_same() -> None:
 def test_enlarged_views_show_the_patch_twice_as_large(side: int, seen_at: int) -> None:
     hole = Holes((4, 8), {"rectangle": 1}).batch(1, 0, 2, (side, side))
     image = torch.rand(2, 3, side, side)
-    whole, patch = enlarged_views(image, bounding_boxes(hole), 64)
+    whole, patch = feature_network_inputs(image, bounding_boxes(hole), 64)
     assert whole.shape == patch.shape == (2, 3, seen_at, seen_at)
     if side == seen_at:
         assert torch.equal(whole, image)
