@@ -1,8 +1,10 @@
-"""Export a generator as one ONNX file, for programs without Python. Its input is a photo and a mask."""
+"""Export a generator as one file for programs without this package: ONNX, or a program of torch.export."""
 
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,60 +21,77 @@ USAGE = (
     "image: uint8 RGB (batch, height, width, 3); mask: uint8 (batch, height, width), above 127 = fill;"
     " filled: the image, filled where the mask is above 127, every other byte unchanged"
 )
-DYNAMIC_AXES = {0: "batch", 1: "height", 2: "width"}
+AXES = {0: "batch", 1: "height", 2: "width"}  # all of them dynamic
+EXAMPLE = torch.zeros(2, 30, 31, 3, dtype=torch.uint8), torch.zeros(2, 30, 31, dtype=torch.uint8)
 
 
 def export(name: Any, output: str | Path) -> int | None:
-    """Export a generator as an ONNX model of free batch, height and width; `USAGE` says what it takes and gives.
+    """Export a generator as a model of free batch, height and width; `USAGE` says what it takes and gives.
 
     Scaling, padding and pasting are part of the model. It is one pass of the network in float32: unlike `Inpainter`, it
     does not fill holes wider than those of training coarse to fine.
 
     Args:
         name: A shipped name, a folder, or "owner/model" on the Hub.
-        output: The file to write.
+        output: The file to write; its ending chooses one of `FORMATS`: .onnx or .pt2.
 
     Returns:
         The side in px of the largest holes in training, if known.
 
     Raises:
-        ImportError: The extra `onnx` is not installed.
-        ValueError: The model is a context encoder, or there is no such model.
+        ImportError: ONNX needs the extra `onnx`, which is not installed.
+        ValueError: There is no such format or no such model, or the model is a context encoder.
         OSError: The Hub has no such model or cannot be reached.
         RuntimeError: The weights do not fit.
     """
     output = Path(output)
+    if output.suffix not in FORMATS:
+        raise ValueError(f"{output.name} ends in no format that can be exported; give a name in {' or '.join(FORMATS)}")
     generator = load_network(name)
     if isinstance(generator, ContextEncoder):
         raise ValueError(
             f"{name} is a context encoder, which fills images of {generator.image_size}×{generator.image_size} px only;"
             " export a generator"
         )
-    example = torch.zeros(2, 30, 31, 3, dtype=torch.uint8), torch.zeros(2, 30, 31, dtype=torch.uint8)
+    facts = {"model": str(name), "largest_hole_px": str(generator.largest_hole or ""), "usage": USAGE}
+    aside = output.with_name(f".{output.name}.part")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about axes that share a name, which is intended
-            program = torch.onnx.export(
-                _ExportedFill(generator), example, dynamo=True, verbose=False, opset_version=18,
-                input_names=["image", "mask"], output_names=["filled"],
-                dynamic_shapes={"image": DYNAMIC_AXES, "mask": DYNAMIC_AXES},
-            )  # fmt: skip
+        FORMATS[output.suffix](_ExportedFill(generator), facts, aside)
     except ImportError as error:
         raise ImportError(
             f"export needs {error.name}, which is not installed: pip install '.[onnx]' brings it"
         ) from error
-    assert program is not None
-    program.model.metadata_props.update(
-        {"model": str(name), "largest_hole_px": str(generator.largest_hole or ""), "usage": USAGE}
-    )
-    aside = output.with_name(f".{output.name}.part")
-    program.save(str(aside))
     aside.replace(output)
     return generator.largest_hole
 
 
+def _write_onnx(model: nn.Module, facts: dict[str, str], path: Path) -> None:
+    """Write an ONNX file, with the facts as its metadata."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about axes that share a name, which is intended
+        program = torch.onnx.export(
+            model, EXAMPLE, dynamo=True, verbose=False, opset_version=18,
+            input_names=["image", "mask"], output_names=["filled"], dynamic_shapes={"image": AXES, "mask": AXES},
+        )  # fmt: skip
+    assert program is not None
+    program.model.metadata_props.update(facts)
+    program.save(str(path))
+
+
+def _write_pt2(model: nn.Module, facts: dict[str, str], path: Path) -> None:
+    """Write a program of torch.export, with the facts as an extra file."""
+    axes = dict.fromkeys(AXES, torch.export.Dim.DYNAMIC)
+    program = torch.export.export(model, EXAMPLE, dynamic_shapes={"image": axes, "mask": axes})
+    with path.open("wb") as file:
+        torch.export.save(program, file, extra_files={"facts.json": json.dumps(facts)})
+
+
+# Formats by the ending of the file's name: each writes a module to a file, with facts about it.
+FORMATS: dict[str, Callable[[nn.Module, dict[str, str], Path], None]] = {".onnx": _write_onnx, ".pt2": _write_pt2}
+
+
 class _ExportedFill(nn.Module):
-    """What `USAGE` says, in operations of ONNX."""
+    """What `USAGE` says, in operations that every format has."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()

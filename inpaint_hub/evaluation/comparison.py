@@ -102,8 +102,8 @@ def load_inputs(
             f"{len(images):,} images of the {split} split, squares of {resolution} px; holes: {kinds}{rectangles};"
             f" seeds {seed} and {SEED}. ± is half the width of a 95 % interval. Feature distance, kernel distance and"
             " Fréchet distance of crops compare features of EfficientNet-Lite1 of the square of 1.5 hole widths around"
-            " each hole with those of the originals. At 32 px, label and Fréchet distance are those of the package's own"
-            f" CIFAR-10 classifier. Times and memory: {describe_machine()}."
+            " each hole with those of the originals. At 32 px, label and Fréchet distance are those of the CIFAR-10"
+            f" classifier of this package. Times and memory: {describe_machine()}."
         ),
         "images": len(images),
         "resolution": resolution,

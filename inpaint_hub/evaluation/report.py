@@ -3,52 +3,27 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from ..metrics import HIGHEST, LOWEST, METRICS, Column
 
 SHEET_IMAGES = 8  # rows of the sheet
 CELL_PX = 128  # the least side of an image in it
 LABEL_PX = 16
 
 
-class Column(NamedTuple):
-    """How a figure is shown.
-
-    Attributes:
-        heading: Of its column.
-        digits: After the point.
-        best: The best value that it can have, infinity included.
-    """
-
-    heading: str
-    digits: int
-    best: float
-
-    def rank(self, value: float) -> float:
-        """Rank a value by its distance from the best one: a smaller rank is better."""
-        return abs(value - self.best) if math.isfinite(self.best) else value if self.best < 0 else -value
-
-
-HIGHEST, LOWEST = math.inf, -math.inf
-COLUMNS = {
-    "psnr_hole": Column("PSNR in the hole, dB", 2, HIGHEST),
-    "ssim_hole": Column("SSIM in the hole", 3, HIGHEST),
-    "l1_hole": Column("L1 in the hole", 4, LOWEST),
-    "lowpass_hole": Column("low-pass error in the hole", 4, LOWEST),
-    "gradient_energy": Column("gradient energy, original = 1", 2, 1),
+# How each figure is shown, in the order of the columns.
+COLUMNS = {name: metric.column for name, metric in METRICS.items()} | {
     "feature_distance": Column("feature distance", 3, LOWEST),
     "kernel_distance": Column("kernel distance", 1, LOWEST),
     "frechet_crops": Column("Fréchet distance of crops", 1, LOWEST),
-    "seam": Column("seam error", 4, LOWEST),
     "frechet": Column("Fréchet distance", 2, LOWEST),
     "same_label": Column("same label", 3, HIGHEST),
-    "ssim_image": Column("SSIM of the image", 3, HIGHEST),
-    "l1_image": Column("L1 of the image", 4, LOWEST),
     "lpips": Column("LPIPS", 4, LOWEST),
     "fid": Column("Inception FID", 1, LOWEST),
 }
@@ -143,7 +118,8 @@ def plot_figures(rows: dict[str, dict[str, Any]], path: Path, figures: Sequence[
                 parts = list(row[grouping])
                 values, half_widths = zip(*(row[grouping][part][figure] for part in parts), strict=True)
                 pane.errorbar(
-                    parts, values, [half or 0 for half in half_widths], label=method, capsize=2, color=f"C{number % 10}",
+                    parts, values, [half or 0 for half in half_widths], label=method, capsize=2,
+                    color=f"C{number % 10}",
                     linestyle=("-", "--", ":")[number // 10 % 3], marker=".",
                 )  # fmt: skip
             pane.set(title=COLUMNS[figure].heading, xlabel=axis)
