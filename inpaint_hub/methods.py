@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from . import contract, masks, photo
-from .classical import CLASSICAL, PATCH_BASED, Fill
+from .classical import CLASSICAL, PATCH_BASED, Fill, on_own_range
 from .contract import ImageLike
 from .pretrained import shipped
 
@@ -79,8 +79,12 @@ def fill_file(
 
 
 def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike:
-    """The method `name`, whose `fill` is of 8-bit arrays, for every image that the contract names."""
-    known, hole = contract.unpack(image, mask)
+    """The method `name`, whose `fill` is of arrays, for every image that the contract names.
+
+    An image of 8 bits is filled in 8 bits, any other in float or on the range of what is known near the hole.
+    """
+    values, hole = contract.opened(image, mask)
+    known = contract.known_pixels(values, hole)
     if not hole.any():
         return image
     if hole.all(axis=(1, 2)).any():
@@ -90,9 +94,15 @@ def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed
         )
     prediction = known
     for number in np.flatnonzero(hole.any(axis=(1, 2))):
-        where, eight_bit = hole[number], np.rint(255 * known[number]).astype(np.uint8)
+        where = hole[number]
         try:
-            prediction[number][where] = fill(eight_bit, where, seed=seed)[where] / np.float32(255)
+            if values.dtype == np.uint8:
+                filled = fill(np.rint(255 * known[number]).astype(np.uint8), where, seed=seed) / np.float32(255)
+            elif name in CLASSICAL:
+                filled = fill(known[number], where, seed=seed)
+            else:
+                filled = on_own_range(fill, known[number], where, seed=seed)
+            prediction[number][where] = filled[where]
         except ImportError as error:
             raise ImportError(
                 f"{name} needs {error.name}, which is not installed: pip install '.[compare]' brings it"

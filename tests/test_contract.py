@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from PIL import Image
 from strategies import KINDS, cases, changed_under, image_of, pixels_of
 
-from inpaint_hub import Inpainter, contract
+from inpaint_hub import Inpainter, contract, fill
 
 HOLE = np.zeros((9, 13), dtype=bool)
 HOLE[2:6, 3:13] = True
@@ -58,16 +59,127 @@ def test_everything_masked_is_filled_even_a_single_pixel(inpainter: Inpainter, k
     assert np.isfinite(pixels_of(result).astype(float)).all()
 
 
-def test_filled_pixels_are_opaque(inpainter: Inpainter) -> None:
-    result = inpainter(image_of("array-uint8-4", 9, 13, seed=2), HOLE)
-    assert (result[HOLE][:, 3] == 255).all()
+def test_pixels_of_opaque_surroundings_are_filled_opaque(inpainter: Inpainter) -> None:
+    image = image_of("array-uint8-4", 9, 13, seed=2)
+    image[..., 3] = np.where(HOLE, 0, 255)
+    assert (inpainter(image, HOLE)[HOLE][:, 3] == 255).all()
 
 
-def test_a_palette_image_is_never_filled_with_its_transparent_color(inpainter: Inpainter) -> None:
-    image = Image.fromarray(RGB).quantize(8)
-    transparent = int(np.bincount(np.array(inpainter(image, HOLE))[HOLE]).argmax())
-    image.info["transparency"] = transparent
-    assert transparent not in np.array(inpainter(image, HOLE))[HOLE]
+def sticker(kind: str) -> Any:
+    """A picture of 24 × 40: its left half is red and opaque, its right half transparent with a hidden green."""
+    rgba = np.zeros((24, 40, 4), dtype=np.uint8)
+    rgba[:, :20], rgba[:, 20:] = (200, 30, 30, 255), (0, 255, 0, 0)
+    if kind == "array":
+        return rgba
+    if kind == "float array":
+        return (rgba / 255).astype(np.float32)
+    if kind == "tensor":
+        return torch.from_numpy(rgba).permute(2, 0, 1)
+    picture = Image.fromarray(rgba)
+    if kind in ("P", "P with bytes"):
+        picture = picture.convert("RGB").quantize(4)
+        green = int(np.asarray(picture)[0, 30])
+        picture.info["transparency"] = green if kind == "P" else bytes([255 * (n != green) for n in range(4)])
+        return picture
+    if kind == "RGB with a key":
+        picture = picture.convert("RGB")
+        picture.info["transparency"] = (0, 255, 0)
+        return picture
+    return picture.convert("LA").convert(kind) if kind == "La" else picture.convert(kind)
+
+
+STICKERS = ["array", "float array", "tensor", "RGBA", "LA", "RGBa", "La", "P", "P with bytes", "RGB with a key"]
+
+
+@pytest.mark.parametrize("kind", STICKERS)
+@pytest.mark.parametrize("method", ["telea", "biharmonic", "cifar10"])
+def test_a_hole_in_a_sticker_is_filled_with_no_hidden_color(kind: str, method: str) -> None:
+    hole = np.zeros((24, 40), dtype=bool)
+    hole[8:16, 10:30] = True
+    result = fill(sticker(kind), hole, method=method)
+    if not isinstance(result, Image.Image):
+        values = pixels_of(result)
+        result = Image.fromarray(np.rint(values * (255 if values.dtype.kind == "f" else 1)).astype(np.uint8))
+    rgba = np.asarray(result.convert("LA" if kind == "La" else "RGBA").convert("RGBA"))
+    assert (rgba[10:14, 12:17, 3] == 255).all()
+    assert (rgba[10:14, 24:28, 3] == 0).all()
+    seen = rgba[..., 3] > 0
+    assert (rgba[seen][:, 1].astype(int) - rgba[seen][:, 0] < 40).all(), "hidden green came out"
+
+
+@pytest.mark.parametrize("kind", ["array-uint8-4", "array-uint16-4", "array-float32-4", "pil-RGBA", "pil-LA"])
+def test_no_fill_depends_on_a_color_that_alpha_hides(inpainter: Inpainter, kind: str) -> None:
+    image = image_of(kind, 9, 13, seed=4)
+    values = pixels_of(image).copy()
+    values[:, :3, -1] = 0
+    other = values.copy()
+    other[:, :3, :-1] = 0
+    if kind.startswith("pil"):
+        values, other = (Image.fromarray(each, mode=image.mode) for each in (values, other))
+    assert np.array_equal(pixels_of(inpainter(values, HOLE))[HOLE], pixels_of(inpainter(other, HOLE))[HOLE])
+
+
+@pytest.mark.parametrize("transparency", [1, 0, bytes([255, 0, 255, 128])])
+def test_reading_a_palette_changes_nothing_of_it(transparency: Any) -> None:
+    image = Image.fromarray(RGB).quantize(16)
+    image.info["transparency"] = transparency
+    before = (image.getpalette("RGB"), image.tobytes())
+    fill(image, HOLE, method="telea")
+    assert (image.getpalette("RGB"), image.tobytes()) == before
+    assert image.getpalette("RGBA")[3::4] == [255] * 16 or not isinstance(transparency, int)
+
+
+FLAT = [
+    ("CMYK", (0, 0, 0, 255)), ("CMYK", (153, 102, 102, 255)), ("CMYK", (25, 0, 60, 230)), ("CMYK", (0, 0, 0, 0)),
+    ("LAB", (130, 20, 240)), ("YCbCr", (77, 100, 200)), ("HSV", (17, 90, 60)), ("RGB", (13, 77, 201)), ("L", 77),
+    ("LA", (77, 128)), ("RGBA", (13, 77, 201, 60)), ("I;16", 30_001), ("I", 40_001), ("F", 0.3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "color"), FLAT)
+@pytest.mark.parametrize("method", ["telea", "navier-stokes", "biharmonic", "patchmatch"])
+def test_a_flat_field_comes_back_flat_in_its_own_channels(mode: str, color: Any, method: str) -> None:
+    if method == "patchmatch":
+        pytest.importorskip("patchmatch", reason="it needs Python 3.11")
+    image = Image.new(mode, (40, 30), color)
+    hole = np.zeros((30, 40), dtype=bool)
+    hole[8:20, 11:28] = True
+    result = np.asarray(fill(image, hole, method=method), dtype=float)
+    assert np.abs(result - np.asarray(image, dtype=float)).max() <= (1e-5 if mode == "F" else 0)
+
+
+def test_a_photo_in_inks_is_filled_with_the_colors_that_were_predicted() -> None:
+    rgb = np.stack(np.broadcast_arrays(*np.mgrid[20:220:5, 20:220:5], 120), axis=2).astype(np.uint8)
+    hole = np.zeros((40, 40), dtype=bool)
+    hole[10:30, 10:30] = True
+    inks = Image.fromarray(rgb).convert("CMYK")
+    result = np.asarray(fill(inks, hole, method="telea").convert("RGB"), dtype=float)
+    assert np.abs(result - np.asarray(fill(inks.convert("RGB"), hole, method="telea"))).max() <= 3
+
+
+def test_a_grey_picture_is_filled_the_same_as_image_and_as_array() -> None:
+    grey = image_of("array-uint8-0", 21, 17, seed=3)
+    hole = np.zeros((21, 17), dtype=bool)
+    hole[4:15, 3:12] = True
+    as_array = fill(grey, hole, method="cifar10")
+    assert np.array_equal(np.asarray(fill(Image.fromarray(grey), hole, method="cifar10")), as_array)
+    with_alpha = Image.merge("LA", [Image.fromarray(grey), Image.new("L", (17, 21), 255)])
+    assert np.array_equal(np.asarray(fill(with_alpha, hole, method="cifar10"))[..., 0], as_array)
+
+
+def test_floats_that_overshoot_by_rounding_are_taken(inpainter: Inpainter) -> None:
+    image = image_of("array-float32-3", 9, 13, seed=1)
+    image[0, 0], image[0, 1] = 1.0000001, -1e-6
+    result = inpainter(image, HOLE)
+    assert np.array_equal(result[~HOLE], image[~HOLE])
+
+
+def test_a_closed_file_is_told_as_one(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "photo.png")
+    image = Image.open(tmp_path / "photo.png")
+    image.close()
+    with pytest.raises(ValueError, match=r"image cannot be read .*if its file was closed, open it again"):
+        fill(image, HOLE)
 
 
 def _mask_forms() -> dict[str, Any]:
@@ -121,6 +233,7 @@ def test_one_mask_serves_a_whole_batch(inpainter: Inpainter) -> None:
         ("photo.jpg", HOLE, "image is a str; give a PIL image"),
         (RGB, None, "mask is a NoneType"),
         (RGB.astype(np.float32), HOLE, "floating-point images are in 0..1"),
+        (np.full((9, 13), 7.5), HOLE, "values from 7.5 to 7.5 where it is known"),
         (np.where(HOLE, 0, np.nan), HOLE, "floating-point images are in 0..1"),
         (RGB.astype(np.int64), HOLE, "dtype int64; give uint8"),
         (torch.rand(9, 13, 3), HOLE, "channels first"),

@@ -10,8 +10,10 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
+    ["windows", "extrapolation"],
+    ["pillow_modes"],
     ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker", "guard", "asked"],
-    ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
+    ["scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
     ["classical", "context_encoder", "semantics", "data", "updates", "masks", "folded", "history", "launch"],
     ["inference", "detail", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
     ["hub", "methods"],
