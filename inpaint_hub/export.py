@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .context_encoder import ContextEncoder, load
+from .files import replacing
 from .folded import Folded
 from .networks import STRIDE, Generator
 
@@ -54,9 +55,8 @@ def export(name: Any, output: str | Path) -> int | None:
     program.model.metadata_props.update(
         {"model": str(name), "largest_hole_px": str(generator.largest_hole or ""), "usage": USAGE}
     )
-    aside = output.with_name(f".{output.name}.part")
-    program.save(str(aside))
-    aside.replace(output)
+    with replacing(output) as aside:
+        program.save(str(aside))
     return generator.largest_hole
 
 

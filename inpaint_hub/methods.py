@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from . import contract, masks, photo
+from . import contract, encoding, masks, photo
 from .classical import CLASSICAL, PATCH_BASED, Fill, on_own_range
 from .contract import ImageLike
+from .files import write_atomically
 from .pretrained import shipped
 
 if TYPE_CHECKING:
@@ -69,12 +70,12 @@ def fill_file(
     written where anything fails: `ValueError`s say what is wrong with photo, mask or hole.
     """
     source = photo.read(image)
-    format = photo.format_for(source, output)
+    format = encoding.format_for(source, output)
     hole, reading = masks.hole_of(photo.fitting(photo.read(mask), source))
     hole = masks.dilated(masks.checked(hole, invert_mask), dilate_px)
-    result = method(source.image, hole, seed=seed)
-    data, notes = photo.encoded(source, masks.feathered(source.image, hole, result, feather_px), format)
-    photo.write(data, output)
+    result = masks.feathered(source.image, hole, method(source.image, hole, seed=seed), feather_px)
+    data, notes = encoding.encode(source, result, hole, format)
+    write_atomically(data, output, like=image)
     return int(hole.sum()), [*source.notes, *([reading] if reading else []), *notes]
 
 
