@@ -2,7 +2,8 @@
 
 An image is a PIL image of any mode, a NumPy array (H, W), (H, W, 1 | 3 | 4) of uint8, uint16 or
 float in 0..1, or a tensor (C, H, W) or (N, C, H, W) with 1, 3 or 4 channels, uint8, uint16 or float in 0..1.
-A mask has the same height and width; True, 1, 255, white = hole, to be filled. What comes out is what
+A mask has the same height and width; True, 1, 255, white = hole, to be filled. SAM's masks (1, H, W) and
+COCO's run lengths {"size": [H, W], "counts": ...} are masks, too. What comes out is what
 came in: type, mode, dtype, shape, device, and every known pixel bit for bit. The colour of a known pixel
 whose alpha is 0 counts as unknown: no fill depends on it. Alpha in the hole continues the alpha around it.
 """
@@ -10,13 +11,14 @@ whose alpha is 0 counts as unknown: no fill depends on it. Alpha in the hole con
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from .extrapolation import extrapolate
 from .pillow_modes import DEEP, LUMA, Patch, continue_alpha, paste_into, pixels_of, union
+from .run_lengths import decode_run_lengths
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
@@ -164,7 +166,9 @@ def _values(image: Any) -> np.ndarray:
 
 def _hole(mask: Any, batch: int, height: int, width: int) -> np.ndarray:
     """(N, H, W) bool: True where the mask is above half of its range."""
-    if _is_pil(mask):
+    if isinstance(mask, Mapping):
+        values = decode_run_lengths(mask)
+    elif _is_pil(mask):
         values = _pil_mask(mask)
     elif _is_tensor(mask):
         values = mask.detach().cpu()
@@ -183,30 +187,68 @@ def _hole(mask: Any, batch: int, height: int, width: int) -> np.ndarray:
     white = 1 if values.dtype.kind == "f" else next((full for full in (1, 255, 65535) if high <= full), 0)
     if not (low >= 0 and high <= white):
         raise ValueError(f"mask has values from {low:g} to {high:g}; give bool, 0 and 255, or float in 0..1")
-    return np.broadcast_to(
-        values > (white / 2 if values.dtype.kind == "f" else white // 2), (batch, height, width)
-    ).copy()
+    hole = values > (white / 2 if values.dtype.kind == "f" else white // 2)
+    if values.dtype.kind != "f" or _is_pil(mask):
+        _refuse_half_read(values, hole)
+    return np.broadcast_to(hole, (batch, height, width)).copy()
+
+
+def _refuse_half_read(values: np.ndarray, hole: np.ndarray) -> None:
+    """Raise `ValueError` for masks (N, H, W) of which half of white leaves something out: labels, faint masks."""
+    faint = (values > 0) & ~hole
+    if not faint.any():
+        return
+    if not hole.any():
+        raise ValueError(
+            f"mask has no value above {values[faint].max():g}, where white is {1 if values.dtype.kind == 'f' else 255};"
+            " half of white or more is filled. Pass mask > 0 to fill all that is not black"
+        )
+    if (values == 0).any() and any((is_flat(plane) & where).any() for plane, where in zip(values, faint, strict=True)):
+        found = np.unique(values[faint | hole])
+        some = ", ".join(f"{value:g}" for value in found[:4]) + (", ..." if len(found) > 4 else "")
+        raise ValueError(
+            f"mask holds areas of {some}, like a picture of labels, and only what is above half of white is filled;"
+            f" pass mask > 0 to fill all of them, or mask == {found[0]:g} for one"
+        )
+
+
+def is_flat(values: np.ndarray) -> np.ndarray:
+    """(H, W) bool: where a pixel of (H, W) equals its eight neighbours, as no edge of a brush does."""
+    same = np.ones(values.shape, dtype=bool)
+    same[0] = same[-1] = same[:, 0] = same[:, -1] = False
+    middle = values[1:-1, 1:-1]
+    for down in range(3):
+        for right in range(3):
+            same[1:-1, 1:-1] &= values[down : len(values) - 2 + down, right : values.shape[1] - 2 + right] == middle
+    return same
 
 
 def _pil_mask(mask: PILImage.Image) -> np.ndarray:
     """The mask's grey values; what is transparent counts as black."""
-    if mask.mode in ("1", "L", "F", *DEEP):
+    if mask.mode in ("1", "L", "F", *DEEP) and "transparency" not in mask.info:
         return np.asarray(mask)
-    rgba = np.asarray(mask.convert("RGBA")).astype(np.float32) / 255
-    return (rgba[..., :3] @ LUMA * rgba[..., 3]).clip(0, 1)
+    values = pixels_of(mask)
+    rgb, alpha = values[..., :3].astype(np.float32) / 255, values[..., 3:].astype(np.float32) / 255
+    grey: np.ndarray = (rgb @ LUMA).clip(0, 1)
+    return grey * alpha[..., 0] if alpha.shape[2] else grey
 
 
 def _one_channel(values: np.ndarray, batch: int, height: int, width: int) -> np.ndarray:
-    """The mask as (H, W) or (N, H, W), its size checked against the image's."""
+    """The mask as (N, H, W), its size checked against the image's."""
     shape = values.shape
     if shape[-2:] == (height, width) and shape[:-2] in ((), (1,), (batch,), (1, 1), (batch, 1)):
         return values.reshape(-1, height, width)
     if len(shape) == 3 and shape[2] in (1, 3, 4):
         if shape[:2] == (height, width):
             colors = values[..., :1] if (values[..., :1] == values[..., :3]).all() else _unit(values)[..., :3] @ LUMA
-            grey = colors.reshape(height, width)
+            grey = colors.reshape(1, height, width)
             return grey if shape[2] < 4 else grey * (values[..., 3] > 0)
         shape = shape[:2]
+    if len(shape) >= 3 and shape[-2:] == (height, width):
+        raise ValueError(
+            f"mask has shape {values.shape}, {shape[-3]} masks for {'an image' if batch == 1 else f'{batch} images'};"
+            " choose one of them (mask[0]), or join them (mask.any(axis=0))"
+        )
     if len(shape) >= 2 and shape[-2:] != (height, width):
         raise ValueError(
             f"mask is {shape[-1]}×{shape[-2]} but image is {width}×{height}; resize the mask with nearest neighbour"
@@ -220,12 +262,13 @@ def _as_channels(rgb: np.ndarray, count: int) -> np.ndarray:
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    """A coloured mask in float32 with white at 1."""
+    """A coloured mask in float32 with white at 1, which is 1 itself where nothing is brighter."""
     if values.dtype.kind == "f":
         return values.astype(np.float32)
-    if values.dtype.str[1:] not in FULL:
+    white = next((full for full in (1, 255, 65535) if values.dtype.kind in "uib" and values.max() <= full), 0)
+    if not white or values.min() < 0:
         raise ValueError(f"mask has dtype {values.dtype}; give bool, uint8, uint16, or float in 0..1")
-    return values.astype(np.float32) / FULL[values.dtype.str[1:]]
+    return values.astype(np.float32) / white
 
 
 def _quantized(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

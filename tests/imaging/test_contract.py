@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from PIL import Image
-from strategies import KINDS, cases, changed_under, image_of, pixels_of
+from strategies import KINDS, cases, changed_under, holes, image_of, pixels_of
 
 from inpaint_hub import Inpainter, fill
 from inpaint_hub.imaging import contract
@@ -18,6 +18,8 @@ from inpaint_hub.imaging import contract
 HOLE = np.zeros((9, 13), dtype=bool)
 HOLE[2:6, 3:13] = True
 RGB = image_of("array-uint8-3", 9, 13, seed=1)
+LABELS = np.where(HOLE, np.uint8(15), np.uint8(0))
+LABELS[:, 0] = 255
 
 
 @given(case=cases())
@@ -183,6 +185,33 @@ def test_a_closed_file_is_told_as_one(tmp_path: Path) -> None:
         fill(image, HOLE)
 
 
+def run_lengths(hole: np.ndarray) -> list[int]:
+    """COCO's lengths of the runs of 0 and 1, column by column."""
+    flat = hole.T.reshape(-1)
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    lengths = np.diff([0, *edges, len(flat)]).tolist()
+    return [0, *lengths] if flat[0] else lengths
+
+
+def compressed(lengths: list[int]) -> bytes:
+    """COCO's string of run lengths, as its C code writes it (rleToString)."""
+    characters = []
+    for number, length in enumerate(lengths):
+        value, more = length - (lengths[number - 2] if number > 2 else 0), True
+        while more:
+            bits, value = value & 0x1F, value >> 5
+            more = value != -1 if bits & 0x10 else value != 0
+            characters.append((bits | 0x20 * more) + 48)
+    return bytes(characters)
+
+
+@given(hole=holes(40, 33))
+def test_run_lengths_of_coco_are_read_as_they_are_written(hole: np.ndarray) -> None:
+    lengths = run_lengths(hole)
+    for counts in (lengths, compressed(lengths), compressed(lengths).decode()):
+        assert np.array_equal(contract.unpack(np.zeros((40, 33)), {"size": (40, 33), "counts": counts})[1][0], hole)
+
+
 def _mask_forms() -> dict[str, Any]:
     byte = HOLE.astype(np.uint8) * 255
     return {
@@ -204,6 +233,12 @@ def _mask_forms() -> dict[str, Any]:
         "tensor": torch.from_numpy(HOLE),
         "tensor (1, H, W)": torch.from_numpy(HOLE)[None].float(),
         "soft": np.where(HOLE, 128, 127).astype(np.uint8),
+        "0 and 1, three channels": np.repeat(HOLE.astype(np.uint8)[:, :, None], 3, axis=2),
+        "0 and 1 in one of three channels": np.stack([HOLE, HOLE, np.zeros_like(HOLE)], axis=2).astype(np.uint8),
+        "SAM's (1, H, W)": HOLE[None],
+        "COCO's run lengths": {"size": [9, 13], "counts": run_lengths(HOLE)},
+        "COCO's run lengths as bytes": {"size": [9, 13], "counts": compressed(run_lengths(HOLE))},
+        "COCO's run lengths as text": {"size": [9, 13], "counts": compressed(run_lengths(HOLE)).decode()},
     }
 
 
@@ -244,6 +279,16 @@ def test_one_mask_serves_a_whole_batch(inpainter: Inpainter) -> None:
         (RGB, HOLE * -1, "mask has values from -1"),
         (RGB, np.full(HOLE.shape, np.nan), "mask has values from nan"),
         (RGB, np.zeros(117, dtype=bool), "mask has shape"),
+        (RGB, HOLE.astype(np.uint8) * 2, "mask has no value above 2, where white is 255.* Pass mask > 0"),
+        (RGB, HOLE.astype(np.uint8) * 127, "mask has no value above 127, where white is 255"),
+        (RGB, Image.fromarray(HOLE.astype(np.uint8) * 127), "mask has no value above 127"),
+        (RGB, LABELS, "mask holds areas of 15, 255, like a picture of labels.* mask > 0 .*, or mask == 15"),
+        (RGB, LABELS.astype(np.uint16) * 200, "mask holds areas of 3000, 51000"),
+        (RGB, torch.from_numpy(LABELS), "mask holds areas of 15, 255"),
+        (RGB, np.stack([HOLE] * 3), "mask has shape .3, 9, 13., 3 masks for an image; choose one of them .mask"),
+        (RGB, {"segmentation": HOLE}, "mask is a dictionary of segmentation; .* SAM annotation's mask is its 'segm"),
+        (RGB, {"size": [9, 13], "counts": [5, 100]}, "run lengths add up to 105 pixels, but its size is 9×13"),
+        (RGB, {"size": [9, 14], "counts": [126]}, "mask is 14×9 but image is 13×9"),
     ],
 )
 def test_a_wrong_input_is_told_what_came_and_what_was_needed(
