@@ -35,7 +35,7 @@ def replacing(path: str | Path, like: str | Path | None = None) -> Iterator[Path
         kind = "a folder" if stat.S_ISDIR(there.st_mode) else "a device or a pipe"
         raise ValueError(f"{path} is {kind}, not a file; give the name of a file to write")
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=".inpaint-", suffix=".part", dir=target.parent)
     os.close(handle)
     aside = Path(name)
     try:

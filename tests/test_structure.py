@@ -17,7 +17,7 @@ FLOORS = [
     ["imaging", "metrics", "files", "hardware", "worker", "pretrained"],
     ["data", "models"],
     ["training", "methods", "hub", "export"],
-    ["evaluation", "web", "inpaint_hub"],  # inpaint_hub: the public names of __init__.py
+    ["evaluation", "web", "batch", "inpaint_hub"],  # inpaint_hub: the public names of __init__.py
     ["cli", "app", "train_accelerate", "benchmarks"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

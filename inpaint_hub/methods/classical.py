@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ..imaging.windows import Window, boxes, window_around
+from . import BIHARMONIC, NAVIER_STOKES, PATCHMATCH, TELEA
 
 FINE = np.float32(1 << 22)  # levels
 EDGE_PX = 2
@@ -120,5 +121,5 @@ def on_own_range(fill: Fill, image: np.ndarray, hole: np.ndarray, /, *, seed: in
     return result
 
 
-CLASSICAL: dict[str, Fill] = {"telea": telea, "navier-stokes": navier_stokes, "biharmonic": biharmonic}
-PATCH_BASED: dict[str, Fill] = {"patchmatch": patchmatch}
+CLASSICAL: dict[str, Fill] = {TELEA: telea, NAVIER_STOKES: navier_stokes, BIHARMONIC: biharmonic}
+PATCH_BASED: dict[str, Fill] = {PATCHMATCH: patchmatch}
