@@ -37,7 +37,9 @@ def upright_exif(exif: bytes) -> bytes:
     """
     start = len(EXIF_HEADER) if exif.startswith(EXIF_HEADER) else 0
     block = bytearray(exif[start:])
-    order = "<" if block[:2] == b"II" else ">"
+    order = {b"II": "<", b"MM": ">"}.get(bytes(block[:2]))
+    if order is None:
+        return b""
     try:
         (first,) = struct.unpack_from(order + "I", block, 4)
         entries = _entries(block, first, order)

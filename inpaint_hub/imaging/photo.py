@@ -109,14 +109,16 @@ def _opened(data: bytes, name: str, max_pixels: int | None) -> tuple[Image.Image
     """The decoded picture, its orientation, and its width and height as stored."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Pillow refuses twice its limit
+            warnings.simplefilter(
+                "ignore"
+            )  # of size, Pillow refuses twice its limit; of broken EXIF, which is left out
             image = Image.open(BytesIO(data))
             stored_size = image.size
             if image.format == "TIFF":  # Pillow turns it when it decodes it
                 stored_size = image.tag_v2[256], image.tag_v2[257]  # type: ignore[attr-defined]
             if max_pixels and image.width * image.height > max_pixels:
                 raise _TooLargeError
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            orientation = _orientation(image)
             image.load()
         pictures = getattr(image, "n_frames", 1)
     except _TooLargeError as error:
@@ -139,6 +141,14 @@ def _opened(data: bytes, name: str, max_pixels: int | None) -> tuple[Image.Image
             " save the one that you mean as a file of its own"
         )
     return image, orientation, stored_size
+
+
+def _orientation(image: Image.Image) -> int:
+    """The orientation that EXIF says; none, if it is broken."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow does not say what broken EXIF raises
+        return 1
 
 
 def first_line(error: Exception) -> str:

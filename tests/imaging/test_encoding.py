@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import ExifTags, Image, PngImagePlugin
 from strategies import image_of
 
@@ -280,3 +281,34 @@ def test_encode_as_png_refuses_floats_and_recommends_another_format() -> None:
     source = photo.decode(file_of(image_of("pil-F", 18, 24, seed=1), "TIFF"), "photo.tif")
     with pytest.raises(ValueError, match=r"cannot be written as PNG .*or as .tif$"):
         encoding.encode(source, source.image, HOLE, "PNG")
+
+
+@pytest.mark.parametrize("format", ["WEBP", "AVIF"])
+@pytest.mark.parametrize("quality", [30, 60, 90])
+@pytest.mark.parametrize("side", [300, 700])
+def test_encode_keeps_the_quality_of_a_file_that_does_not_say_it(format: str, quality: int, side: int) -> None:
+    with Image.open(ROOT / "examples/cat.jpg") as cat:
+        picture = cat.convert("RGB").resize((side, side * 2 // 3))
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = bytes(3000)
+    data = file_of(picture, format, quality=quality, exif=exif.tobytes())
+    source = photo.decode(data, "photo")
+    assert isinstance(source.image, Image.Image)
+    written, _ = encoding.encode(source, source.image, np.zeros(source.size[::-1], dtype=bool), format)
+    assert 0.8 < (len(written) - 3000) / (len(data) - 3000) < 1.2
+    again = photo.decode(written, "again").image
+    assert np.abs(np.asarray(again, dtype=float) - np.asarray(source.image)).mean() < 3.5
+
+
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0" + bytes(90), b"Exif\0\0II*\0\xff\xff\0\0", b"Exif\0\0MM", b"Exif\0\0hello"]
+)
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_encode_leaves_broken_exif_out_and_says_so(format: str, exif: bytes) -> None:
+    if format == "JPEG":
+        data = jpeg_with(Part(b"\xff\xe1", exif))
+    else:
+        data = png_with(Part(b"eXIf", exif.removeprefix(b"Exif\0\0")))
+    _, after, notes, _ = filled(data)
+    assert after.size == RGB.size
+    assert "left out: EXIF" in notes[-1]
