@@ -38,7 +38,7 @@ from inpaint_hub.iteration import iterate, mean_over_processes, optimizers
 from inpaint_hub.launch import StopRequest, launch_error, launch_warning, precision, threads_for
 from inpaint_hub.networks import Discriminator, Generator, Painter
 from inpaint_hub.recipes import PRESETS, Recipe
-from inpaint_hub.sources import reason
+from inpaint_hub.sources import DatasetConfig, reason
 from inpaint_hub.streaming import Stream, stream_images
 from inpaint_hub.synced import synchronize
 
@@ -73,7 +73,7 @@ def main() -> None:
     accelerator.print(*images.remarks(), sep="\n", end="\n" if images.remarks() else "")
     stream = images.train if isinstance(images.train, Stream) else None
     epoch_images = images.train.count or 50_000  # a stream may not say: then of about CIFAR-10's length
-    holes = load_holes(recipe)
+    holes = load_holes(recipe, args.invert_masks)
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
 
@@ -251,28 +251,31 @@ def main() -> None:
 
 def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator, piece_size: int) -> Images:
     """The three splits; a data set that cannot be had ends the run with a sentence."""
-    common = (
-        str(recipe.dataset_name), recipe.resolution, args.seed, args.image_column,
-        accelerator.is_main_process, recipe.crop_min,
+    places = {"--output_dir": args.output_dir, "--logging_dir": args.logging_dir, "--mask_dir": recipe.mask_dir}
+    config = DatasetConfig(
+        str(recipe.dataset_name), recipe.resolution, args.seed, recipe.crop_min, args.image_column,
+        args.dataset_config_name, args.dataset_revision,
+        tuple((flag, str(place)) for flag, place in places.items() if place is not None),
     )  # fmt: skip
+    main = accelerator.is_main_process
     try:
         if args.streaming:
             return stream_images(
-                *common, block_rows=args.shuffle_block, held_out=args.num_validation_images, piece_size=piece_size,
+                config, block_rows=args.shuffle_block, held_out=args.num_validation_images, piece_size=piece_size,
                 process=accelerator.process_index, processes=accelerator.num_processes,
-                any_length=args.max_train_steps is not None,
+                any_length=args.max_train_steps is not None, progress=main,
             )  # fmt: skip
         with accelerator.main_process_first():  # the others find what it has downloaded
-            return split_images(*common)
+            return split_images(config, progress=main)
     except (ValueError, OSError) as error:
         sys.exit(f"cannot train on {recipe.dataset_name}: {reason(error)}")
 
 
-def load_holes(recipe: Recipe) -> Holes:
+def load_holes(recipe: Recipe, invert: bool | None = None) -> Holes:
     """How the recipe draws holes; a folder of masks that cannot be had ends the run with a sentence."""
     try:
         size = (recipe.resolution, recipe.resolution)
-        masks = None if recipe.mask_dir is None else read_masks(recipe.mask_dir, size)
+        masks = None if recipe.mask_dir is None else read_masks(recipe.mask_dir, size, invert)
     except ValueError as error:
         sys.exit(f"cannot draw holes from masks: {error}")
     return Holes((recipe.hole_min, recipe.hole_max), recipe.hole_mix(), masks)
@@ -369,11 +372,17 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     parser.add_argument("--preset", choices=PRESETS, default="cifar10", help="the recipe to start from")
     parser.add_argument("--output_dir", type=Path, required=True, help="folder of the run: checkpoints, then the model")
     parser.add_argument("--train_data_dir", help="a local folder of images or Parquet files, instead of --dataset_name")
+    parser.add_argument("--dataset_config_name", help="the data set's configuration, where it has several")
+    parser.add_argument("--dataset_revision", help="branch, tag or commit of a data set on the Hub")
     parser.add_argument("--image_column", help="the data set's image column; found by itself if it is the only one")
     parser.add_argument(
         "--streaming", action="store_true", help="read the images as they are needed, never all at once"
     )
     parser.add_argument("--shuffle_block", type=int, default=4096, help="rows that a stream holds at a time, shuffled")
+    parser.add_argument(
+        "--invert_masks", action=argparse.BooleanOptionalAction, default=None,
+        help="take black as the hole in --mask_dir; default: white, but ask where most masks are mostly white",
+    )  # fmt: skip
     parser.add_argument("--data_terms", help="for the card: what the images are, and under which terms")
     parser.add_argument("--dry_run", action="store_true", help="print the recipe, time and memory, and train nothing")
     parser.add_argument("--max_train_steps", type=int, help="iterations in all; overrides --num_train_epochs")

@@ -36,6 +36,7 @@ from safetensors.torch import load, save
 from inpaint_hub import Discriminator, Generator, Inpainter, hub
 from inpaint_hub.data import split_images
 from inpaint_hub.networks import HubModel
+from inpaint_hub.sources import DatasetConfig
 from inpaint_hub.streaming import Stream, stream_images
 
 Client = Callable[..., Any]
@@ -99,15 +100,14 @@ def fill(name: str | Path, image: Image.Image, mask: np.ndarray) -> Image.Image:
 
 def split_of(name: str | Path) -> list[str]:
     """A data set's splits, small enough to travel."""
-    images = split_images(str(name), 32, seed=0, progress=False)
+    images = split_images(DatasetConfig(str(name), 32), progress=False)
     return told(images.train.at_hand.images, images.validation, images.test)
 
 
 def streamed_split_of(name: str, stop: int) -> list[str]:
     """The same of a data set that is streamed, and taken up again after `stop` training images."""
-    images, again = (
-        stream_images(name, 32, 0, progress=False, block_rows=30, held_out=100, piece_size=8) for _ in range(2)
-    )
+    config = DatasetConfig(name, 32)
+    images, again = (stream_images(config, progress=False, block_rows=30, held_out=100, piece_size=8) for _ in range(2))
     assert isinstance(images.train, Stream)
     assert isinstance(again.train, Stream)
     train = images.train.take(0, stop)

@@ -10,7 +10,19 @@ import pytest
 from conftest import ROOT
 
 LEVELS = [
-    ["contract", "recipes", "card", "pretrained", "muon", "synced", "machine", "worker", "guard", "asked"],
+    [
+        "contract",
+        "image_files",
+        "recipes",
+        "card",
+        "pretrained",
+        "muon",
+        "synced",
+        "machine",
+        "worker",
+        "guard",
+        "asked",
+    ],
     ["windows", "scales", "holes", "sources", "metrics", "networks", "checkpoint", "photo", "space"],
     ["classical", "context_encoder", "semantics", "data", "updates", "masks", "folded", "history", "launch"],
     ["inference", "detail", "export", "evaluation", "averaging", "streaming", "iteration", "estimate"],
