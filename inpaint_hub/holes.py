@@ -247,9 +247,9 @@ def read_masks(place: str, size: tuple[int, int], invert: bool | None = None) ->
         raise ValueError(f"{place} has no mask with both hole and known pixels; put such pictures there, white = hole")
     if invert is None and inverted > len(masks) / 2:
         raise ValueError(
-            f"{inverted} of the {len(masks)} masks in {place} mark most of the image and its frame, so they are probably"
-            " inverted; white is filled: --invert_masks takes black as the hole, --no-invert_masks takes white all the"
-            " same"
+            f"{inverted} of the {len(masks)} masks in {place} mark most of the image and its frame, so they are"
+            " probably inverted; white is filled: --invert_masks takes black as the hole, --no-invert_masks takes white"
+            " all the same"
         )
     return np.stack(masks)
 
