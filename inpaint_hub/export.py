@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .files import replacing
 from .models.context_encoder import ContextEncoder
 from .models.fused_generator import FusedGenerator
 from .models.loading import load_network
@@ -54,14 +55,13 @@ def export(name: Any, output: str | Path) -> int | None:
             " export a generator"
         )
     facts = {"model": str(name), "largest_hole_px": str(generator.largest_hole or ""), "usage": USAGE}
-    aside = output.with_name(f".{output.name}.part")
     try:
-        FORMATS[output.suffix](_ExportedFill(generator), facts, aside)
+        with replacing(output) as aside:
+            FORMATS[output.suffix](_ExportedFill(generator), facts, aside)
     except ImportError as error:
         raise ImportError(
             f"export needs {error.name}, which is not installed: pip install '.[onnx]' brings it"
         ) from error
-    aside.replace(output)
     return generator.largest_hole
 
 

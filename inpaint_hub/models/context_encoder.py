@@ -8,6 +8,7 @@ whole image, and the image has one fixed size.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,11 @@ class ContextEncoder(InpaintingNetwork):
                 ]
             )
         self.layers.append(nn.ConvTranspose2d(widths[0], 3, 4, 2, 1))
+
+    def settings(self) -> dict[str, Any]:
+        """Its constructor arguments."""
+        color = self.fill_color.flatten().tolist()
+        return {"fill_color": color, "largest_hole": self.largest_hole, "image_size": self.image_size}
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict the image, known pixels included.

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..models.networks import Discriminator, InpaintingNetwork
+from ..models.networks import InpaintingNetwork
 from .recipes import Recipe
 
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan's coefficients: fast towards one, then around it
@@ -87,7 +87,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def make_optimizers(
-    recipe: Recipe, generator: InpaintingNetwork, discriminator: Discriminator
+    recipe: Recipe, generator: InpaintingNetwork, discriminator: torch.nn.Module
 ) -> tuple[list[torch.optim.Optimizer], list[torch.optim.Optimizer]]:
     """Make the optimisers of both networks.
 
