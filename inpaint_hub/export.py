@@ -96,7 +96,7 @@ class _ExportedFill(nn.Module):
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.fill_color, self.table = generator.fill_color, generator.table
-        self.rows = nn.ParameterList(part for row in FusedGenerator(generator).rows for part in row)
+        self.rows = nn.ParameterList(part.contiguous() for row in FusedGenerator(generator).rows for part in row)
         self.eval()
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ def test_save_pretrained_a_subclass_without_arguments_loads_as_itself_and_as_a_g
     assert json.loads((tmp_path / "config.json").read_text()) == config
     for kind in (Mine, Generator):
         again = kind.from_pretrained(tmp_path)
-        assert torch.equal(again.fill, mine.fill)
+        assert torch.equal(again.fill_color, mine.fill_color)
         assert again.table == mine.table
         assert all(torch.equal(value, mine.state_dict()[name]) for name, value in again.state_dict().items())
 
