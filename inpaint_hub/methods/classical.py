@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Protocol
+import itertools
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,7 +31,8 @@ SPECK_PX = 4  # px from the middle of dust and scratches to what is known: so th
 SEARCH_PX = 256  # px around the hole that PatchMatch searches: a small hole in 3 megapixels took 23 s in all of them
 PATCH_RADIUS = 5  # px
 
-_SEEDED = threading.Lock()  # PatchMatch's seed is one for the whole process
+_FREE: SimpleQueue[Any] = SimpleQueue()  # the copies of PyPatchMatch that no thread uses
+_LOADED = itertools.count()  # how many there are
 
 
 class Fill(Protocol):
@@ -144,15 +154,46 @@ def patchmatch(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.n
 
 
 def match(image: np.ndarray, hole: np.ndarray, box: Window, context_px: int, /, *, seed: int = 0) -> np.ndarray:
-    """(h, w, 3) uint8: the box of the image (H, W, 3), filled from patches within `context_px` around it."""
-    import patchmatch as library
+    """Fill the box of an image (H, W, 3) uint8 from patches within `context_px` around it: (h, w, 3) uint8.
 
+    Calls in several threads run side by side, and give what they give one after the other.
+    """
     window = searched(hole, box, context_px)
-    with _SEEDED:
+    with _patchmatch() as library:
         library.set_random_seed(seed)
         filled = library.inpaint(image[window.slices], hole[window.slices], patch_size=PATCH_RADIUS)
     inside: np.ndarray = filled[box.moved(-window.top, -window.left).slices]
     return inside
+
+
+@contextmanager
+def _patchmatch() -> Iterator[Any]:
+    """PyPatchMatch for one call. Its random state is one for the whole library, so each thread gets a copy of it."""
+    import patchmatch
+
+    try:
+        library = _FREE.get_nowait()
+    except Empty:
+        library = _copy_of(patchmatch) if next(_LOADED) else patchmatch
+    try:
+        yield library
+    finally:
+        _FREE.put(library)
+
+
+def _copy_of(package: ModuleType) -> ModuleType:
+    """The package imported once more from a copy of its folder, with a random state of its own."""
+    assert package.__file__ is not None
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        copied = Path(folder) / f"{package.__name__}_{id(folder)}"
+        shutil.copytree(Path(package.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__"))
+        spec = spec_from_file_location(copied.name, copied / "__init__.py", submodule_search_locations=[str(copied)])
+        assert spec is not None
+        assert spec.loader is not None
+        copy = module_from_spec(spec)
+        sys.modules[copied.name] = copy
+        spec.loader.exec_module(copy)
+    return copy
 
 
 def searched(hole: np.ndarray, box: Window, context_px: int) -> Window:

@@ -113,3 +113,16 @@ def test_dust_is_filled_biharmonically_and_the_guide_is_not_asked() -> None:
         raise AssertionError("nothing is left to fill")
 
     assert np.array_equal(guided(IMAGE, hole, guide), biharmonic(IMAGE, hole))
+
+
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_candidates_side_by_side_give_the_same_bytes_as_one_after_the_other(shade: int) -> None:
+    pytest.importorskip("patchmatch", reason="its library needs Python 3.11")
+    random = np.random.default_rng(3)
+    image = random.integers(0, 256, (300, 320, 3), dtype=np.uint8)
+    image[:, 150:] //= 3
+    hole = np.zeros((300, 320), dtype=bool)
+    hole[100:140, 120:170] = hole[200:203, 20:23] = True
+    one_by_one = guided(image, hole, flat(shade), seed=5)
+    assert np.array_equal(guided(image, hole, flat(shade), seed=5, threads=4), one_by_one)
+    assert np.array_equal(guided(image, hole, flat(shade), seed=5, threads=2), one_by_one)
