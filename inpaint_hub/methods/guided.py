@@ -42,15 +42,18 @@ def guided(image: np.ndarray, hole: np.ndarray, guide: Fill, /, *, seed: int = 0
     """
     specks = specks_of(hole)
     result, left = biharmonic(image, specks) if specks.any() else image.copy(), hole & ~specks
-    with ThreadPoolExecutor(threads) as pool:  # which starts no thread before it is given work
+    pool = ThreadPoolExecutor(threads) if threads > 1 else None
+    try:
         for box in boxes(left, SEARCH_PX):
             outer = searched(left, box, SEARCH_PX)
             known, unknown, inner = result[outer.slices], left[outer.slices], box.moved(-outer.top, -outer.left)
-            candidates = _candidates(known, unknown, inner, seed)
-            filled = _choose(candidates, known, unknown, inner, guide, seed, pool if threads > 1 else None)
+            filled = _choose(_candidates(known, unknown, inner, seed), known, unknown, inner, guide, seed, pool)
             where = unknown[inner.slices]
             known[inner.slices][where] = filled[where]
             unknown[inner.slices] = False
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)  # a candidate that nobody needs may still be running
     return result
 
 
@@ -72,8 +75,8 @@ def _choose(
     pool: Executor | None,
 ) -> np.ndarray:
     """The fill of the box (h, w, 3) uint8: the first candidate, unless the guide clearly prefers another."""
-    if pool is not None:
-        running = [pool.submit(candidate) for candidate in candidates]
+    running = [pool.submit(candidate) for candidate in candidates] if pool is not None else []
+    if running:
         candidates = [future.result for future in running]
     first, *nearby = candidates
     if not nearby:  # the photo is so small that all is nearby
@@ -82,9 +85,8 @@ def _choose(
     painted = guide(known, hole, seed=seed)[box.slices]
     fills = [first()]
     if apart(fills[0], painted, where) <= AGREED:
-        if pool is not None:
-            for future in running:
-                future.cancel()
+        for future in running:
+            future.cancel()
         return fills[0]
     fills += [candidate() for candidate in nearby]
     return fills[nearest(fills, (painted + np.mean(fills, axis=0)) / 2, where)]
