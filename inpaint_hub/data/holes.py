@@ -10,6 +10,7 @@ edge. Of 20,000 holes at 64×64, rectangles of 16 to 32 px a side (`benchmarks/h
 | border     |      0.141 |    0.062 |   0.250 |  1.000 |
 | strokes    |      0.160 |    0.007 |   0.429 |  0.815 |
 | spread     |      0.299 |    0.000 |   0.606 |  0.664 |
+| object     |      0.073 |    0.019 |   0.175 |  0.017 |
 
 Strokes scale with the image; a rectangle touches the edge the more often, the fewer places there
 are: 0.19 at 32 px, 0.035 at 256. Masks of a folder have the areas that they have.
@@ -29,7 +30,10 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..imaging import contract
+from .image_files import visible_files
 from .rng import HOLE_DRAWS, SHAPE, uniforms
+
+MOSTLY_HOLE, FRAME_HOLE = 0.6, 0.9  # shares of a mask and of its frame above which it is probably inverted
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def folder(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     """A mask of the folder, cut to half its sides or more, mirrored or not; uncut where the cut has no edge in it."""
     assert holes.masks is not None
     masks = holes.masks[np.floor(draws[:, 4] * len(holes.masks)).astype(np.int64)]
-    masks = np.unpackbits(masks, axis=2, count=2 * size[1]).view(bool)
+    masks = np.unpackbits(masks, axis=2, count=masks.shape[1] * size[1] // size[0]).view(bool)
     filled = _cut(masks, size, 0.5 + 0.5 * draws[:, 5], draws[:, 6:10])
     useless = ~filled.any(axis=(1, 2)) | filled.all(axis=(1, 2))
     filled[useless] = _cut(masks[useless], size, np.ones(useless.sum()), draws[useless, 6:10])
@@ -165,6 +169,29 @@ def spread(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     return _inside(np.concatenate([corners, corners + sides], axis=1), size)
 
 
+LOBES = 3  # ellipses of an object
+
+
+def object_like(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
+    """A round shape with lobes, as people and things have: ellipses in one box that all hold the box's centre."""
+    boxes = _boxes(draws[:, 0:4], size, holes.sides)
+    lengths = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)
+    middle = (boxes[:, 2:] + boxes[:, :2] - 1) / 2
+    own = draws[:, 5 : 5 + 4 * LOBES].reshape(-1, LOBES, 4)
+    filled = np.zeros((len(draws), *size), dtype=bool)
+    for lobe in range(LOBES):
+        radii = np.maximum(0.75, lengths * (0.2 + 0.25 * own[:, lobe, 0:2]))
+        # At most 0.7 radii from the centre along each axis, which keeps it inside, and no further than the box's edge.
+        reach = np.minimum(0.7 * radii, lengths / 2 - radii).clip(0)
+        centre = middle + (2 * own[:, lobe, 2:4] - 1) * reach
+        rows, columns = (
+            ((np.arange(length) - centre[:, [axis]]) / radii[:, [axis]]).astype(np.float32) ** 2
+            for axis, length in enumerate(size)
+        )
+        filled |= rows[:, :, None] + columns[:, None, :] <= 1
+    return filled
+
+
 Kind = Callable[[np.ndarray, tuple[int, int], Holes], np.ndarray]
 # (N, H, W) bool for each of `draws` (N, 67): four of the first stream, and those of the shape.
 KINDS: dict[str, Kind] = {
@@ -174,31 +201,45 @@ KINDS: dict[str, Kind] = {
     "strokes": strokes,
     "folder": folder,
     "spread": spread,
+    "object": object_like,
 }
 
 
-def read_masks(place: str, size: tuple[int, int]) -> np.ndarray:
-    """(M, 2H, 2W / 8) uint8, bits in a row packed: the masks of a folder at twice `size` (H, W), by nearest neighbour.
+def read_masks(place: str, size: tuple[int, int], invert: bool | None = None) -> np.ndarray:
+    """Read the masks of a folder, nested or not, at twice the size that training needs.
 
-    White = hole. Files in folders within count too. Those that cannot be read, and masks that have
-    no hole or nothing else at `size`, are left out with a warning; none left, or no folder, is a `ValueError`.
+    Files that cannot be read, and masks that have no hole or nothing else at `size`, are left out with a warning.
+
+    Args:
+        place: a folder of pictures, white = hole.
+        size: height and width of the training images, px.
+        invert: take black as the hole, or white without asking; None asks where most masks are probably inverted.
+
+    Returns:
+        (M, 2H, 2W / 8) uint8, the bits of a row packed.
+
+    Raises:
+        ValueError: no folder, no mask in it, or masks that are mostly hole, unless `invert` says what they mean.
     """
-    if not Path(place).expanduser().is_dir():
+    folder = Path(place).expanduser()
+    if not folder.is_dir():
         raise ValueError(f"{place} is no folder here; give one with pictures of masks in it, white = hole")
     masks, left_out = [], []
+    inverted = 0
     height, width = 2 * size[0], 2 * size[1]
-    files = (path for path in Path(place).expanduser().rglob("*") if path.is_file() and not path.name.startswith("."))
-    for path in sorted(files):
+    for path in sorted(visible_files(folder, set(), [])):
         try:
             with Image.open(path) as picture:
                 mask = picture.resize((width, height), Image.Resampling.NEAREST)
-            hole = contract.unpack(np.zeros((height, width), dtype=np.uint8), mask)[1][0]
+            hole = contract.unpack(np.zeros((height, width), dtype=np.uint8), mask)[1][0] != bool(invert)
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
             left_out.append(f"{path.name} cannot be read as a mask")
             continue
         share = hole[1::2, 1::2].mean()
         if 0 < share < 1:
             masks.append(np.packbits(hole, axis=1))
+            frame = np.concatenate([hole[0], hole[-1], hole[:, 0], hole[:, -1]])
+            inverted += share > MOSTLY_HOLE and frame.mean() > FRAME_HOLE
         else:
             left_out.append(f"{path.name} has {'nothing but' if share else 'no'} hole")
     if left_out:
@@ -206,6 +247,12 @@ def read_masks(place: str, size: tuple[int, int]) -> np.ndarray:
         warnings.warn(f"{len(left_out)} files in {place} are left out: {', '.join(left_out[:20])}{more}", stacklevel=2)
     if not masks:
         raise ValueError(f"{place} has no mask with both hole and known pixels; put such pictures there, white = hole")
+    if invert is None and inverted > len(masks) / 2:
+        raise ValueError(
+            f"{inverted} of the {len(masks)} masks in {place} mark most of the image and its frame, so they are"
+            " probably inverted; white is filled: --invert_masks takes black as the hole, --no-invert_masks takes white"
+            " all the same"
+        )
     return np.stack(masks)
 
 

@@ -12,7 +12,7 @@ from ..files import write_atomically
 from ..hardware import allowed_threads
 from ..imaging import contract, encoding, masks, photo
 from ..imaging.contract import ImageLike
-from ..pretrained import shipped
+from ..pretrained import locate, shipped, shipped_folder
 from . import GUIDED
 from .classical import CLASSICAL, PATCH_BASED, Fill, on_own_range
 
@@ -45,6 +45,8 @@ def named(method: str, device: str = "cpu") -> Method:
     A generator works on `device`, a method from a library on the CPU. Raises `ValueError` for a name that is none of
     them, and the errors of `Inpainter.from_pretrained`.
     """
+    if method in shipped():
+        locate(method)  # refuses a name that is also a model's folder here
     if method in METHODS and (device == "cpu" or method not in shipped()):
         return METHODS[method]
     if method not in METHODS and method.count("/") != 1 and not Path(method).is_dir():
@@ -52,7 +54,7 @@ def named(method: str, device: str = "cpu") -> Method:
             f"{method!r} is no method ({', '.join(METHODS)}), no folder here, and no Hub id;"
             " give one of those, or owner/model"
         )
-    return _generator(method, device)
+    return _generator(shipped_folder(method) if method in shipped() else method, device)
 
 
 def fill_file(
@@ -162,7 +164,7 @@ _shipped_generator = lru_cache(_generator)  # shipped files do not change; those
 
 
 def _shipped(name: str, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike:
-    return _shipped_generator(name)(image, mask, seed=seed)
+    return _shipped_generator(shipped_folder(name))(image, mask, seed=seed)
 
 
 def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
@@ -170,7 +172,7 @@ def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndar
     from .guided import guided  # with it comes PyTorch
 
     def network(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-        return np.asarray(_shipped_generator(GUIDE)(image, hole, seed=seed, quiet=True))
+        return np.asarray(_shipped_generator(shipped_folder(GUIDE))(image, hole, seed=seed, quiet=True))
 
     return guided(image, hole, network, seed=seed, threads=allowed_threads())
 
