@@ -38,8 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="a folder, or a data set of the Hub")
     parser.add_argument("output", type=Path)
-    parser.add_argument("--short_side", type=int, default=96, help="px")
-    parser.add_argument("--quality", type=int, default=75, help="of WebP, 0 to 100")
+    parser.add_argument("--short_side", type=int, default=128, help="px")
+    parser.add_argument("--quality", type=int, default=60, help="of WebP, 0 to 100")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     for split, rows in load(args.data).items():
