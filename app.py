@@ -29,7 +29,7 @@ from PIL import Image
 from inpaint_hub import METHODS, hub
 from inpaint_hub.methods import DEFAULT as DEFAULT_METHOD
 from inpaint_hub.methods.registry import named
-from inpaint_hub.pretrained import locate, shipped
+from inpaint_hub.pretrained import shipped, shipped_folder
 from inpaint_hub.web import photo_edit, validation
 from inpaint_hub.web.middleware import OUTSIDE, Guard
 from inpaint_hub.web.text import (
@@ -271,7 +271,7 @@ def _cards(model: str) -> None:
     if model not in METHODS:
         _card(choices(model)[0][0], hub.folder_of(model))  # without samples: they may be nobody else's business
     for name in shipped():
-        folder = Path(locate(name))
+        folder = Path(shipped_folder(name))
         _card(WORDS.get(name, name), folder, folder / "sheet.png")
 
 

@@ -15,6 +15,7 @@ import platform
 import shlex
 import sys
 import time
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from inpaint_hub.data.dataset import (
     training_batch,
 )
 from inpaint_hub.data.holes import Holes, read_masks
-from inpaint_hub.data.sources import reason
+from inpaint_hub.data.sources import DatasetConfig, reason
 from inpaint_hub.data.streaming import Stream, stream_images
 from inpaint_hub.evaluation.evaluate import SAMPLES, compare, evaluation_holes, validate
 from inpaint_hub.models.context_encoder import ContextEncoder
@@ -49,9 +50,10 @@ from inpaint_hub.training import checkpoint
 from inpaint_hub.training.dry_run import estimate
 from inpaint_hub.training.ema import halve, interpolate, moving_average, settle
 from inpaint_hub.training.history import ERRORS, Progress, largest_weights, report, stop_if_broken, write_rows
-from inpaint_hub.training.launch import StopRequest, launch_error, launch_warning, precision, threads_for
+from inpaint_hub.training.launch import STOPPED, StopRequest, launch_error, launch_warning, precision, set_threads
 from inpaint_hub.training.optim import optimizers
 from inpaint_hub.training.recipes import PRESETS, Recipe
+from inpaint_hub.training.run_folder import FolderTakenError, claimed
 from inpaint_hub.training.sync_batchnorm import synchronize
 from inpaint_hub.training.train_step import Networks, mean_over_processes, train_step
 
@@ -70,6 +72,17 @@ def main() -> None:
         sys.exit(error)
     if warning := launch_warning(accelerator):
         accelerator.print(warning)
+    main_process = accelerator.is_main_process
+    with StopRequest(tell=main_process) as stop:
+        try:
+            with claimed(args.output_dir) if main_process and not args.dry_run else nullcontext():
+                train(args, recipe, accelerator, stop)
+        except FolderTakenError as error:
+            sys.exit(str(error))
+
+
+def train(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator, stop: StopRequest) -> None:
+    """Train, measure and publish."""
     pieces, processes = recipe.gradient_accumulation_steps, accelerator.num_processes
     piece_size, leftover = divmod(recipe.train_batch_size, pieces * processes)  # of one process
     if leftover:
@@ -86,7 +99,7 @@ def main() -> None:
     accelerator.print(*images.remarks(), sep="\n", end="\n" if images.remarks() else "")
     stream = images.train if isinstance(images.train, Stream) else None
     epoch_images = images.train.count or 50_000  # a stream may not say: then of about CIFAR-10's length
-    holes = load_holes(recipe)
+    holes = load_holes(recipe, args.invert_masks)
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
 
@@ -94,7 +107,7 @@ def main() -> None:
     color = broadcast_object_list([mean_color(images.train.at_hand.images)])[0]
     generator, discriminator = networks(recipe, color, recipe.resolution_at(total_images - 1))
     features = load_features(recipe, accelerator)
-    threads = threads_for(generator, recipe.resolution_at(0), accelerator)
+    threads = set_threads(args.num_threads, generator, recipe.resolution_at(0), accelerator)
     average = AveragedModel(
         generator.to(accelerator.device),
         multi_avg_fn=moving_average(recipe.train_batch_size, recipe.ema_half_life),
@@ -157,7 +170,7 @@ def main() -> None:
 
     # Resume. Nothing that decides the weights may have changed but the length of the run.
     settings = recipe.to_dict() | {"seed": args.seed, "mixed_precision": accelerator.mixed_precision}
-    settings["masks"] = holes.digest()
+    settings |= {"masks": holes.digest(), "images": images.digest, "image_count": images.train.count}
     for name, value in (("shuffle_block", args.shuffle_block), ("processes", processes)):
         settings[name] = value if stream else None  # a stream's order hangs on them
     progress, places = Progress(), []
@@ -166,12 +179,23 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"cannot resume: {error}")
     if state:
+        if "images" not in state["settings"]:
+            accelerator.print(
+                "the checkpoint is of an earlier version, which did not record its images: they are not checked"
+            )
         progress = resume(state, parts, settings)
         places = state.get("places", [])
         if stream:
             stream.load(places[accelerator.process_index])
-        torch.set_num_threads(threads := state["threads"])  # sums in another order are other sums
+        if args.num_threads.isdecimal() and state["threads"] != threads:
+            sys.exit(
+                f"the run in --output_dir was started with {state['threads']} threads, and --num_threads is {threads}:"
+                " sums in another order are other sums; leave the flag out, or choose another folder"
+            )
+        torch.set_num_threads(threads := state["threads"])
         accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
+    if accelerator.device.type == "cpu":
+        accelerator.print(f"{threads} threads a process (--num_threads); another number ends with other last digits")
     stands = accelerator.gather(torch.tensor([progress.images_seen], device=accelerator.device)).tolist()
     if len(set(stands)) > 1:
         sys.exit(
@@ -186,7 +210,7 @@ def main() -> None:
         config={name: value for name, value in recipe.to_dict().items() if value is not None},
         init_kwargs={"tensorboard": {"purge_step": progress.images_seen + 1}},  # none from after the checkpoint
     )
-    stop, stopping = StopRequest(), False
+    stopping = False
 
     # The loop: a batch, its updates, and what is due after it.
     bar = tqdm(
@@ -194,6 +218,8 @@ def main() -> None:
         bar_format="{percentage:3.0f}%, {n_fmt} of {total_fmt}, {rate_noinv_fmt}, {remaining} left{postfix}",
         disable=not accelerator.is_main_process,
     )  # fmt: skip
+    updating = ExitStack()
+    updating.enter_context(stop.deferred())
     started = time.perf_counter()
     while progress.images_seen < total_images and not stopping:
         learning_rate = recipe.learning_rate_at(progress.images_seen, total_images)
@@ -241,13 +267,11 @@ def main() -> None:
             except OSError as error:
                 sys.exit(f"{error}; make room, and the same command goes on from there")
     bar.close()
-    if stopping and progress.images_seen < total_images:
+    if stopping:
         accelerator.wait_for_everyone()  # a launcher ends them all when one has gone, and the main one is saving
-        sys.exit(
-            f"stopped and saved at {progress.images_seen:,} images; the same command goes on from there"
-            if accelerator.is_main_process
-            else 1
-        )
+        accelerator.print(f"stopped and saved at {progress.images_seen:,} images; the same command goes on from there")
+        sys.exit(STOPPED)
+    updating.close()
 
     # Publish: weights in half precision, and a card with figures measured on those very weights.
     if accelerator.is_main_process:
@@ -256,7 +280,7 @@ def main() -> None:
             interpolate(averaged, progress.before_adversarial, recipe.interpolation)
             settled(side)
         generator = halve(averaged).float().cpu()
-        facts = card_facts(args, recipe, progress, accelerator)
+        facts = card_facts(args, recipe, progress, accelerator, threads)
         facts["counts"] = {"validation": len(images.validation), "test": len(images.test)}
         facts["counts"]["train"] = sum(place["visited"] for place in places) if stream else images.train.count
         images.unreadable.update({name: None for place in places for name in place["unreadable"]})
@@ -275,28 +299,31 @@ def main() -> None:
 
 def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator, piece_size: int) -> Images:
     """The three splits; a data set that cannot be had ends the run with a sentence."""
-    common = (
-        str(recipe.dataset_name), recipe.resolution, args.seed, args.image_column,
-        accelerator.is_main_process, recipe.crop_min,
+    places = {"--output_dir": args.output_dir, "--logging_dir": args.logging_dir, "--mask_dir": recipe.mask_dir}
+    config = DatasetConfig(
+        str(recipe.dataset_name), recipe.resolution, args.seed, recipe.crop_min, args.image_column,
+        args.dataset_config_name, args.dataset_revision,
+        tuple((flag, str(place)) for flag, place in places.items() if place is not None),
     )  # fmt: skip
+    main = accelerator.is_main_process
     try:
         if args.streaming:
             return stream_images(
-                *common, block_rows=args.shuffle_block, held_out=args.num_validation_images, piece_size=piece_size,
+                config, block_rows=args.shuffle_block, held_out=args.num_validation_images, piece_size=piece_size,
                 process=accelerator.process_index, processes=accelerator.num_processes,
-                any_length=args.max_train_steps is not None,
+                any_length=args.max_train_steps is not None, progress=main,
             )  # fmt: skip
         with accelerator.main_process_first():  # the others find what it has downloaded
-            return split_images(*common)
+            return split_images(config, progress=main)
     except (ValueError, OSError) as error:
         sys.exit(f"cannot train on {recipe.dataset_name}: {reason(error)}")
 
 
-def load_holes(recipe: Recipe) -> Holes:
+def load_holes(recipe: Recipe, invert: bool | None = None) -> Holes:
     """How the recipe draws holes; a folder of masks that cannot be had ends the run with a sentence."""
     try:
         size = (recipe.resolution, recipe.resolution)
-        masks = None if recipe.mask_dir is None else read_masks(recipe.mask_dir, size)
+        masks = None if recipe.mask_dir is None else read_masks(recipe.mask_dir, size, invert)
     except ValueError as error:
         sys.exit(f"cannot draw holes from masks: {error}")
     return Holes((recipe.hole_min, recipe.hole_max), recipe.hole_mix(), masks)
@@ -353,9 +380,7 @@ def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any
     progress = Progress()
     try:
         then = Recipe().to_dict() | state["settings"]  # a field that is new since then had its default
-        changed = [f"{name} {then.get(name)} -> {now}" for name, now in settings.items() if now != then.get(name)]
-        changed = [change for change in changed if not change.startswith("num_train_epochs")]
-        if changed:
+        if changed := checkpoint.changed_settings(then, settings):
             sys.exit(
                 f"the run in --output_dir was started with other settings ({'; '.join(changed)}); choose another folder"
             )
@@ -368,7 +393,7 @@ def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any
 
 
 def card_facts(
-    args: argparse.Namespace, recipe: Recipe, progress: Progress, accelerator: Accelerator
+    args: argparse.Namespace, recipe: Recipe, progress: Progress, accelerator: Accelerator, threads: int
 ) -> dict[str, Any]:
     """What the card says of the run, for the fields of `model_card.md`."""
     device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU ({platform.machine()})"
@@ -380,7 +405,7 @@ def card_facts(
         "data_terms": args.data_terms or TERMS.get(name),
         "samples": "samples.png" if args.show_samples else None,
         "curves": "errors.png",
-        "command": shown_command(sys.argv, args.hub_token),
+        "command": shown_command(sys.argv, args.hub_token, threads if accelerator.device.type == "cpu" else None),
         "recipe": {name: value for name, value in recipe.to_dict().items() if name not in ("dataset_name", "mask_dir")},
         "rectangles": "rectangle" in recipe.hole_mix(),
         "seed": args.seed,
@@ -390,9 +415,15 @@ def card_facts(
     }
 
 
-def shown_command(argv: list[str], token: str | None) -> str:
-    """The command line as the card, which all may read, shows it: without the token."""
-    return shlex.join(["accelerate", "launch", *(word.replace(token, "...") if token else word for word in argv)])
+def shown_command(argv: list[str], token: str | None, threads: int | None = None) -> str:
+    """The command line as the card shows it to everyone: without the token, with the number of threads that it had."""
+    words = [word.replace(token, "...") if token else word for word in argv]
+    if threads is not None:
+        places = [number for number, word in enumerate(words) if word.split("=")[0] == "--num_threads"]
+        for place in reversed(places):
+            del words[place : place + (1 if "=" in words[place] else 2)]
+        words += ["--num_threads", str(threads)]
+    return shlex.join(["accelerate", "launch", *words])
 
 
 def publish(
@@ -407,15 +438,21 @@ def publish(
 
 def parse_args() -> tuple[argparse.Namespace, Recipe]:
     """The arguments, and the preset with every field that was given as a flag."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--preset", choices=PRESETS, default="cifar10", help="the recipe to start from")
     parser.add_argument("--output_dir", type=Path, required=True, help="folder of the run: checkpoints, then the model")
     parser.add_argument("--train_data_dir", help="a local folder of images or Parquet files, instead of --dataset_name")
+    parser.add_argument("--dataset_config_name", help="the data set's configuration, where it has several")
+    parser.add_argument("--dataset_revision", help="branch, tag or commit of a data set on the Hub")
     parser.add_argument("--image_column", help="the data set's image column; found by itself if it is the only one")
     parser.add_argument(
         "--streaming", action="store_true", help="read the images as they are needed, never all at once"
     )
     parser.add_argument("--shuffle_block", type=int, default=4096, help="rows that a stream holds at a time, shuffled")
+    parser.add_argument(
+        "--invert_masks", action=argparse.BooleanOptionalAction, default=None,
+        help="take black as the hole in --mask_dir; default: white, but ask where most masks are mostly white",
+    )  # fmt: skip
     parser.add_argument("--data_terms", help="for the card: what the images are, and under which terms")
     parser.add_argument("--dry_run", action="store_true", help="print the recipe, time and memory, and train nothing")
     parser.add_argument("--max_train_steps", type=int, help="iterations in all; overrides --num_train_epochs")
@@ -423,11 +460,17 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     parser.add_argument(
         "--mixed_precision", choices=("no", "fp16", "bf16"), help="default: the launcher's, else bf16 where it is fast"
     )
+    parser.add_argument(
+        "--num_threads", default="all",
+        help="CPU threads of a process: a number, all, or auto, the fastest in a short timing; a run keeps its number",
+    )  # fmt: skip
     parser.add_argument("--torch_compile", action="store_true", help="compile both networks first, which takes minutes")
     parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
     parser.add_argument("--checkpointing_steps", type=int, default=500, help="iterations between two checkpoints")
     parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="checkpoints to keep")
-    parser.add_argument("--resume_from_checkpoint", default="latest", help="a checkpoint's path, or latest")
+    parser.add_argument(
+        "--resume_from_checkpoint", default="latest", help="a checkpoint's path, its name in OUTPUT_DIR, or latest"
+    )
     parser.add_argument("--logging_steps", type=int, default=50, help="iterations between two rows of metrics.jsonl")
     parser.add_argument("--num_validation_images", type=int, default=1000, help="of the validation split, each epoch")
     parser.add_argument("--report_to", help="a tracker that accelerate knows: tensorboard, wandb, trackio ...")
@@ -455,6 +498,8 @@ def parse_args() -> tuple[argparse.Namespace, Recipe]:
     ):  # fmt: skip
         if getattr(args, name) < 1:
             parser.error(f"--{name} is {getattr(args, name)}; it takes 1 or more")
+    if args.num_threads not in ("all", "auto") and not (args.num_threads.isdecimal() and int(args.num_threads)):
+        parser.error(f"--num_threads is {args.num_threads}; it takes a number of 1 or more, all, or auto")
     if args.report_to and args.report_to not in [tracker.value for tracker in get_available_trackers()]:
         parser.error(f"--report_to {args.report_to} is not installed; pip install it, or leave the flag out")
     try:

@@ -17,7 +17,7 @@ from datasets import Image as ImageFeature
 from PIL import Image
 from tqdm.auto import tqdm
 
-from inpaint_hub.data.sources import in_threads, load, picture
+from inpaint_hub.data.sources import DatasetConfig, in_threads, load, picture
 
 
 def packed(row: dict[str, Any], short_side: int, quality: int) -> dict[str, Any] | None:
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--quality", type=int, default=60, help="of WebP, 0 to 100")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
-    for split, rows in load(args.data).items():
+    for split, rows in load(DatasetConfig(args.data, args.short_side)).splits.items():
         work = in_threads(lambda row: packed(row, args.short_side, args.quality), rows)
         kept = [row for row in tqdm(work, total=len(rows), desc=split, unit=" images") if row is not None]
         path = args.output / f"{split}-00000-of-00001.parquet"

@@ -31,7 +31,7 @@ from inpaint_hub.metrics import METRICS
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.history import ERRORS, Progress, append_row, largest_weights, report, stop_if_broken
-from inpaint_hub.training.launch import precision
+from inpaint_hub.training.launch import STOPPED, precision
 from inpaint_hub.training.recipes import PRESETS, Recipe
 from train_accelerate import load_holes, networks, parse_args, resume, shown_command
 
@@ -222,10 +222,47 @@ def test_a_request_to_stop_that_is_delivered_twice_is_one(pictures: Path, tmp_pa
     while not checkpoint.every(tmp_path / "run"):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
+    second = start(pictures, tmp_path / "run")
+    assert f"another run (process {process.pid} on" in second.communicate(timeout=200)[0]
+    assert second.returncode == 1
     process.send_signal(signal.SIGTERM)
     time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     assert "stopped and saved at" in process.communicate(timeout=200)[0]
+    assert process.returncode == STOPPED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGINT])
+def test_a_stop_after_the_last_update_publishes_nothing_and_the_same_command_does(
+    number: signal.Signals, run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    printed = stop_at(process := start(pictures, tmp_path / "run"), tmp_path / "run", STEPS, number)
+    assert process.returncode == STOPPED, printed
+    assert f"{number.name}: " in printed
+    assert not (tmp_path / "run" / "README.md").exists()
+    process = start(pictures, tmp_path / "run")
+    assert process.wait(timeout=200) == 0, process.communicate()[0]
+    assert (run / "model.safetensors").read_bytes() == (tmp_path / "run" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_run_is_resumed_with_its_images_wherever_they_are_and_with_no_others(
+    run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    process = start(shutil.copytree(pictures, tmp_path / "moved"), tmp_path / "run")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    assert "resumed at 80 of 80 images" in printed
+    for number in range(7):
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(tmp_path / "moved" / f"red-{number}.png")
+    process = start(tmp_path / "moved", tmp_path / "run")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 1
+    assert re.search(r"started with other settings \(the images are others \(\d+ -> \d+ to train on\)\)", printed)
+    process = start(pictures, tmp_path / "run", "--num_threads", "7")
+    assert "was started with 1 threads, and --num_threads is 7" in process.communicate(timeout=200)[0]
 
 
 def test_a_run_whose_only_checkpoint_is_damaged_ends_with_a_sentence(pictures: Path, tmp_path: Path) -> None:
@@ -375,6 +412,12 @@ def test_a_card_never_shows_the_token(words: list[str]) -> None:
     command = shown_command(["train_accelerate.py", "--push_to_hub", *words], "hf_secret")
     assert "hf_secret" not in command
     assert command.startswith("accelerate launch train_accelerate.py --push_to_hub --hub_token")
+
+
+@pytest.mark.parametrize("words", [[], ["--num_threads", "auto"], ["--num_threads=2"]])
+def test_a_card_shows_the_number_of_threads_that_the_run_had(words: list[str]) -> None:
+    command = shown_command(["train_accelerate.py", *words, "--seed", "1"], None, 4)
+    assert command == "accelerate launch train_accelerate.py --seed 1 --num_threads 4"
 
 
 def test_flags_override_the_preset_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:

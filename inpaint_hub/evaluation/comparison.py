@@ -56,14 +56,16 @@ def prepared(
     """
     from ..data.dataset import split_images
     from ..data.holes import Holes, read_masks
+    from ..data.sources import DatasetConfig
     from ..training.recipes import Recipe
     from .evaluate import SEED
 
     recipe = Recipe(
         holes=kinds, mask_dir=mask_dir, resolution=resolution, hole_min=sides[0], hole_max=sides[1]
     )  # checks them
-    masks = read_masks(mask_dir, (resolution, resolution)) if mask_dir else None
-    splits = split_images(data, resolution, seed)
+    masks = read_masks(mask_dir, (resolution, resolution), invert=False) if mask_dir else None
+    masks_apart = (("--mask_dir", mask_dir),) if mask_dir else ()
+    splits = split_images(DatasetConfig(data, resolution, seed, leave_out=masks_apart))
     found = getattr(splits, split)[:count]
     if len(found) < 2:
         raise ValueError(f"{data} has {len(found)} images to compare on; it takes 2 or more")

@@ -8,7 +8,11 @@ from typing import Protocol
 import numpy as np
 
 from ..imaging.windows import Window, boxes, window_around
+from . import BIHARMONIC, NAVIER_STOKES, PATCHMATCH, TELEA
 
+FINE = np.float32(1 << 22)  # levels
+EDGE_PX = 2
+EDGE = [(EDGE_PX, EDGE_PX)] * 2
 RADIUS = 3  # px of known surroundings that Telea and Navier-Stokes look at, OpenCV's usual choice
 STENCIL_PX = 8  # biharmonic filling sees 2 px around the hole: with 8 it is bit for bit what the whole image gives
 SEARCH_PX = 256  # px around the hole that PatchMatch searches: a small hole in 3 megapixels took 23 s in all of them
@@ -18,33 +22,59 @@ _SEEDED = threading.Lock()  # PatchMatch's seed is one for the whole process
 
 
 class Fill(Protocol):
-    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled, and nothing else changed."""
+    """Copy the image (H, W, 3) uint8 with `hole` (H, W) bool filled, and nothing else changed.
+
+    Those in CLASSICAL also take, and return, float32 in 0..1.
+    """
 
     def __call__(self, image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray: ...
 
 
 def telea(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled by fast marching (Telea 2004)."""
+    """Fill the hole (H, W) bool of an image (H, W, 3), uint8 or float32 in 0..1, by fast marching (Telea 2004)."""
     import cv2
 
-    return cv2.inpaint(image, hole.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA)
+    return _by_opencv(image, hole, cv2.INPAINT_TELEA)
 
 
 def navier_stokes(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled along isophotes (Bertalmio et al. 2001)."""
+    """Fill the hole (H, W) bool of an image (H, W, 3), uint8 or float32 in 0..1, along isophotes.
+
+    Source: Bertalmio, Bertozzi, Sapiro, *Navier-Stokes, fluid dynamics, and image and video inpainting*, 2001.
+    """
     import cv2
 
-    return cv2.inpaint(image, hole.astype(np.uint8), RADIUS, cv2.INPAINT_NS)
+    return _by_opencv(image, hole, cv2.INPAINT_NS)
+
+
+def _by_opencv(image: np.ndarray, hole: np.ndarray, flag: int) -> np.ndarray:
+    """Fill channel by channel in float32: OpenCV adds half a level to each of Telea's pixels, and at FINE levels a
+    unit that is nothing, where in 8 bits a flat field drifts by 3 levels. Its edge is repeated, since OpenCV takes
+    pixels of the hole there for known ones, and reads beyond an image of one row."""
+    import cv2
+
+    window = window_around(hole, 2 * RADIUS, 1).slices
+    full, where = np.float32(255 if image.dtype == np.uint8 else 1), hole[window]
+    planes = np.pad(np.moveaxis(image[window].astype(np.float32) * (FINE / full), 2, 0), [(0, 0), *EDGE], "edge")
+    mask = np.pad(where, EDGE, "edge").astype(np.uint8)
+    filled = np.stack([cv2.inpaint(np.ascontiguousarray(plane), mask, RADIUS, flag) for plane in planes], axis=2)
+    inside = filled[EDGE_PX:-EDGE_PX, EDGE_PX:-EDGE_PX][where].clip(0, FINE) * (full / FINE)
+    result = image.copy()
+    result[window][where] = np.rint(inside) if image.dtype == np.uint8 else inside
+    return result
 
 
 def biharmonic(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled biharmonically (Damelin & Hoang 2018)."""
+    """Fill the hole (H, W) bool of an image (H, W, 3), uint8 or float32 in 0..1, biharmonically.
+
+    Source: Damelin, Hoang, *On surface completion and image inpainting by biharmonic functions*, 2018.
+    """
     from skimage.restoration import inpaint_biharmonic
 
     window = window_around(hole, STENCIL_PX, 1).slices
-    filled = inpaint_biharmonic(image[window], hole[window], channel_axis=2)
+    filled = inpaint_biharmonic(image[window], hole[window], channel_axis=2).clip(0, 1)[hole[window]]
     result = image.copy()
-    result[hole] = np.rint(255 * filled.clip(0, 1))[hole[window]]
+    result[hole] = np.rint(255 * filled) if image.dtype == np.uint8 else filled
     return result
 
 
@@ -79,5 +109,17 @@ def searched(hole: np.ndarray, box: Window, context_px: int) -> Window:
     return Window(0, 0, *hole.shape) if hole[window.slices].all() else window
 
 
-CLASSICAL: dict[str, Fill] = {"telea": telea, "navier-stokes": navier_stokes, "biharmonic": biharmonic}
-PATCH_BASED: dict[str, Fill] = {"patchmatch": patchmatch}
+def on_own_range(fill: Fill, image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+    """Fill a float32 image (H, W, 3) in 0..1 by a method of 8 bits: its 256 levels span what is known near the hole."""
+    window = window_around(hole, SEARCH_PX, 1).slices
+    known = image[window][~hole[window]]
+    low, high = (known.min(), known.max()) if len(known) else (0, 1)
+    step = np.float32(max(high - low, 1e-9) / 255)
+    levels = np.rint((image - low) / step).clip(0, 255).astype(np.uint8)
+    result = image.copy()
+    result[hole] = fill(levels, hole, seed=seed)[hole] * step + low
+    return result
+
+
+CLASSICAL: dict[str, Fill] = {TELEA: telea, NAVIER_STOKES: navier_stokes, BIHARMONIC: biharmonic}
+PATCH_BASED: dict[str, Fill] = {PATCHMATCH: patchmatch}
