@@ -1,6 +1,6 @@
-"""Write a data set's images at training size, as Parquet, so that they travel: 16,000 photos in some 35 MB.
+"""Write a data set's images at training size, as Parquet, so that they travel with a checkout.
 
-    python benchmarks/pack_images.py path/to/photos packed --short_side 96 --quality 75
+    python benchmarks/pack_images.py path/to/photos packed --short_side 128 --quality 50
 
 Every split keeps its name and its order; images are scaled down to the short side, never up, and written as WebP.
 """
