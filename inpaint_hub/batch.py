@@ -152,11 +152,6 @@ def shard_of(jobs: Sequence[Job], number: int, count: int) -> list[Job]:
     return list(jobs[number - 1 :: count])
 
 
-def available_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run(jobs: Sequence[Job], options: Options, processes: int) -> Iterator[Outcome]:
     """Fill photos, each process with one thread, and yield what became of them in their order.
 

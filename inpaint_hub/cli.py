@@ -243,6 +243,7 @@ def _fill_folder(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from . import batch
+    from .hardware import available_cores
 
     folder, output = Path(args.image), Path(args.output)
     if output.is_file():
@@ -253,7 +254,7 @@ def _fill_folder(args: argparse.Namespace) -> int:
     jobs = batch.shard_of(plan.jobs, *args.shard)
     options = batch.Options(args.checkpoint or args.method, overwrite=args.overwrite, **_choices(args))
     counts, remarks = Counter[str](), Counter[str]()
-    outcomes = batch.run(jobs, options, args.jobs or batch.available_cores())
+    outcomes = batch.run(jobs, options, args.jobs or available_cores())
     for outcome in tqdm(outcomes, total=len(jobs), unit="photo", disable=None):  # None: only on a terminal
         counts[outcome.state] += 1
         remarks.update(outcome.notes)

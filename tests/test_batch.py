@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from inpaint_hub.batch import Options, available_cores, plan_folder, run, shard_of
+from inpaint_hub.batch import Options, plan_folder, run, shard_of
 
 
 def photo_at(path: Path, seed: int = 0) -> Path:
@@ -228,7 +228,3 @@ def test_run_without_photos_left_starts_no_process(tmp_path: Path) -> None:
     photo_at(tmp_path / "out/a.png")
     plan = plan_folder(tmp_path / "in", mask_at(tmp_path / "mask.png"), tmp_path / "out")
     assert [outcome.state for outcome in run(plan.jobs, Options("telea"), 8)] == ["already there"]
-
-
-def test_available_cores_are_those_that_this_process_may_use() -> None:
-    assert 1 <= available_cores() <= (os.cpu_count() or 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import torch
 
 from inpaint_hub import hardware
+from inpaint_hub.hardware import allowed_threads, available_cores
 
 
 @pytest.fixture
@@ -47,3 +49,15 @@ def test_shortest_seconds_runs_four_times_and_leaves_out_the_first(monkeypatch: 
 def test_bf16_slowdown_is_a_ratio() -> None:
     assert hardware.bf16_slowdown() > 0
     assert isinstance(hardware.has_bf16(), bool)
+
+
+def test_available_cores_are_some_of_the_machines() -> None:
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(("told", "expected"), [("1", 1), ("0", None), ("", None), ("many", None), ("100000", None)])
+def test_allowed_threads_are_as_many_as_the_environment_says(
+    told: str, expected: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert allowed_threads() == (expected or available_cores())

@@ -30,6 +30,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..imaging import contract
+from . import HOLE_KINDS
 from .image_files import visible_files
 from .rng import HOLE_DRAWS, SHAPE, uniforms
 
@@ -218,15 +219,9 @@ def object_like(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.nd
 # A kind draws holes (N, H, W) bool from uniform numbers (N, 67), the size (H, W) and the settings. Four numbers are of
 # stream 0, the others of the stream SHAPE, without its first.
 Kind = Callable[[np.ndarray, tuple[int, int], Holes], np.ndarray]
-KINDS: dict[str, Kind] = {
-    "rectangle": rectangle,
-    "rectangles": rectangles,
-    "border": border,
-    "strokes": strokes,
-    "folder": folder,
-    "spread": spread,
-    "object": object_like,
-}
+KINDS: dict[str, Kind] = dict(
+    zip(HOLE_KINDS, (rectangle, rectangles, border, strokes, folder, spread, object_like), strict=True)
+)
 
 
 def read_masks(place: str, size: tuple[int, int], invert: bool | None = None) -> np.ndarray:

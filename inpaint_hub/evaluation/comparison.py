@@ -113,7 +113,7 @@ def load_inputs(
         "sides": list(sides),
         "seed": seed,
         "machine": describe_machine(),
-        "remarks": splits.remarks(),
+        "remarks": splits.messages(),
     }
     return facts, images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
 

@@ -91,10 +91,26 @@ def validate(generator: InpaintingNetwork, images: Tensor, holes: Holes, grid: P
     """
     drawn = evaluation_holes(len(images), images.shape[2], holes)
     results = complete(generator, images, drawn)
-    originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
-    masked = torch.where(drawn[:SAMPLES], generator.fill_color.cpu(), originals)
-    write_samples(grid, originals, masked, completed)
+    _write_sheet(generator, images, drawn, results, grid)
     return {name: round(value, 4) for name, value in figures(results, images, drawn).items()}
+
+
+def show_pairs(generator: InpaintingNetwork, images: Tensor, holes: Tensor, grid: Path) -> None:
+    """Fill given holes, and write a sheet of originals, masked and completed images.
+
+    Args:
+        generator: The network.
+        images: (N, 3, S, S) uint8.
+        holes: (N, 1, S, S) bool.
+        grid: The picture to write.
+    """
+    _write_sheet(generator, images, holes, complete(generator, images, holes), grid)
+
+
+def _write_sheet(generator: InpaintingNetwork, images: Tensor, holes: Tensor, results: np.ndarray, grid: Path) -> None:
+    originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
+    masked = torch.where(holes[:SAMPLES], generator.fill_color.cpu(), originals)
+    write_samples(grid, originals, masked, completed)
 
 
 def evaluate_methods(generators: dict[str, InpaintingNetwork], images: Tensor, holes: Tensor) -> list[dict[str, Any]]:

@@ -31,25 +31,25 @@ def extrapolate(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     weight: np.ndarray = known.astype(np.float32)[:, :, None]
     levels: list[tuple[np.ndarray, np.ndarray]] = [(level, weight)]
     while not levels[-1][1].all():
-        total, weight = (_halve(planes) for planes in (levels[-1][0] * levels[-1][1], levels[-1][1]))
+        total, weight = (halve(planes) for planes in (levels[-1][0] * levels[-1][1], levels[-1][1]))
         levels.append((total / np.maximum(weight, 1e-12), weight))
     result = levels.pop()[0]
     while levels:
         mean, weight = levels.pop()
-        result = mean * weight + _double(result)[: mean.shape[0], : mean.shape[1]] * (1 - weight)
+        result = mean * weight + double(result)[: mean.shape[0], : mean.shape[1]] * (1 - weight)
     return result
 
 
-def _halve(planes: np.ndarray) -> np.ndarray:
-    """(⌈H/2⌉, ⌈W/2⌉, C): the mean of each block of 2 × 2, with 0 beyond the edge."""
+def halve(planes: np.ndarray) -> np.ndarray:
+    """Shrink planes (H, W, C) to (⌈H/2⌉, ⌈W/2⌉, C): the mean of each block of 2 × 2, with 0 beyond the edge."""
     even = np.pad(planes, ((0, planes.shape[0] % 2), (0, planes.shape[1] % 2), (0, 0)))
     rows = even[::2] + even[1::2]
     halved: np.ndarray = (rows[:, ::2] + rows[:, 1::2]) / 4
     return halved
 
 
-def _double(planes: np.ndarray) -> np.ndarray:
-    """(2H, 2W, C): bilinear."""
+def double(planes: np.ndarray) -> np.ndarray:
+    """Enlarge planes (H, W, C) to (2H, 2W, C), bilinearly."""
     for axis in (0, 1):
         edge = [(1, 1) if number == axis else (0, 0) for number in range(3)]
         padded = np.pad(planes, edge, "edge")

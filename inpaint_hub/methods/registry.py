@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..files import write_atomically
+from ..hardware import allowed_threads
 from ..imaging import contract, encoding, masks, photo
 from ..imaging.contract import ImageLike
 from ..pretrained import locate, shipped, shipped_folder
@@ -173,7 +174,7 @@ def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndar
     def network(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
         return np.asarray(_shipped_generator(shipped_folder(GUIDE))(image, hole, seed=seed, quiet=True))
 
-    return guided(image, hole, network, seed=seed)
+    return guided(image, hole, network, seed=seed, threads=allowed_threads())
 
 
 METHODS: dict[str, Method] = {

@@ -8,14 +8,16 @@ places, with sum 1 in each row.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+if TYPE_CHECKING:  # the flags of training list the losses; importing PyTorch for them would take seconds
+    from torch import Tensor
 
 # The error of a pixel, from prediction - original. Paper, Section IV-B, and Iizuka et al. 2017, eq. 2: "mse".
-RECONSTRUCTION_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"mse": torch.square, "l1": torch.abs}
+RECONSTRUCTION_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
+    "mse": lambda difference: difference.square(),
+    "l1": lambda difference: difference.abs(),
+}
 
 
 def reconstruction_error(
@@ -53,7 +55,7 @@ def perceptual_loss(completed: Sequence[Tensor], original: Sequence[Tensor]) -> 
         The loss, a scalar.
     """
     differences = [(some - others).abs().mean() for some, others in zip(completed, original, strict=True)]
-    return torch.stack(differences).mean()
+    return sum(differences[1:], differences[0]) / len(differences)
 
 
 class AdversarialLoss(NamedTuple):
@@ -73,7 +75,13 @@ class AdversarialLoss(NamedTuple):
     dominance: float
 
 
-# The cross-entropy is not torch's, which ends the process on a GPU if a score is NaN.
+def _softplus(x: Tensor) -> Tensor:
+    """The cross-entropy of logits. Torch's own cross-entropy ends the process on a GPU if a score is NaN."""
+    import torch.nn.functional as F
+
+    return F.softplus(x)
+
+
 ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
     # Paper, Section IV-B: the squared difference of the score, the logit's sigmoid, to 1 for real and 0 for completed.
     "mse": AdversarialLoss(
@@ -84,15 +92,15 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
     ),
     # Iizuka et al. 2017, eq. 3.
     "cross-entropy": AdversarialLoss(
-        real=lambda logits: F.softplus(-logits),
-        completed=lambda logits: F.softplus(logits),
-        generator=lambda logits: F.softplus(-logits),
+        real=lambda logits: _softplus(-logits),
+        completed=_softplus,
+        generator=lambda logits: _softplus(-logits),
         dominance=0.05,
     ),
     # J. H. Lim, J. C. Ye, "Geometric GAN", 2017 (arXiv:1705.02894).
     "hinge": AdversarialLoss(
-        real=lambda logits: F.relu(1 - logits),
-        completed=lambda logits: F.relu(1 + logits),
+        real=lambda logits: (1 - logits).relu(),
+        completed=lambda logits: (1 + logits).relu(),
         generator=lambda logits: -logits,
         dominance=0.05,
     ),
@@ -123,6 +131,8 @@ def local_patch(image: Tensor, boxes: Tensor, size: int) -> Tensor:
     Returns:
         (N, C, size, size).
     """
+    import torch
+
     height, width = image.shape[2:]
     top = ((boxes[:, 0] + boxes[:, 2] - size) // 2).clamp(0, height - size)
     left = ((boxes[:, 1] + boxes[:, 3] - size) // 2).clamp(0, width - size)
@@ -143,6 +153,8 @@ def discriminator_inputs(image: Tensor, boxes: Tensor, size: int) -> tuple[Tenso
     Returns:
         The image rescaled to (N, 3, size, size), and the patch (N, 3, size / 2, size / 2).
     """
+    import torch.nn.functional as F
+
     whole = image if image.shape[2:] == (size, size) else F.interpolate(image, (size, size), mode="area")
     return whole, local_patch(image, boxes, size // 2)
 
@@ -160,6 +172,8 @@ def feature_network_inputs(image: Tensor, boxes: Tensor, smallest: int) -> tuple
     Returns:
         Both, (N, C, T, T) with T the larger of S and `smallest`.
     """
+    import torch.nn.functional as F
+
     size = max(smallest, image.shape[2])
     whole, patch = image, local_patch(image, boxes, image.shape[2] // 2)
     if image.shape[2] != size:

@@ -7,37 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..data.holes import KINDS
+from ..data import HOLE_KINDS
 from .losses import ADVERSARIAL_LOSSES, RECONSTRUCTION_LOSSES
-
-GENERATORS = ("dilated", "undilated", "context-encoder")
-DISCRIMINATORS = ("pixels", "features")
-OPTIMIZERS = ("adam", "muon")
 
 
 def _setting(default: Any, meaning: str) -> Any:
     return field(default=default, metadata={"help": meaning})
 
 
-def _one_of(value: str, choices: Iterable[str]) -> tuple[bool, str]:
-    return value in choices, f"one of {', '.join(choices)}"
-
-
-def _fraction(value: float) -> tuple[bool, str]:
-    return 0 <= value <= 1, "0 to 1"
-
-
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of a training run; each field's `help` says what it is.
-
-    Raises:
-        ValueError: A value is out of its range.
-    """
+    """How a generator is trained. Checked when made: a `ValueError` names the field, and what it must be."""
 
     dataset_name: str | None = _setting(None, "data set on the Hub, or a local folder")
     init_from: str | None = _setting(None, "weights to start from: a shipped name, a folder, or owner/model")
@@ -48,106 +32,65 @@ class Recipe:
     discriminator: str = _setting(
         "pixels", "input of the discriminator: pixels, as in the paper, or features of a pretrained network"
     )
-    local_discriminator: bool = _setting(True, "whether there is a local discriminator, as in the paper")
+    local_discriminator: bool = _setting(True, "local discriminator beside the global one, as in the paper")
     resolution: int = _setting(32, "side of the square training images, px")
     resolution_schedule: str = _setting(
-        "", "smaller sides at the start, each up to a number of images seen, as in '64:400000'; holes scale with them"
+        "", "smaller sides at the start, each up to a number of images seen: '64:400000'; holes scale with them"
     )
     train_batch_size: int = _setting(64, "images per update, over all processes and accumulation steps")
     gradient_accumulation_steps: int = _setting(
         1, "pieces into which an update splits its images, to save memory; batch norm is over one piece at a time"
     )
     num_train_epochs: int = _setting(10, "passes over the training split")
-    holes: str = _setting("rectangle", f"kinds of holes by weight, as in 'rectangle:1, strokes:2': {', '.join(KINDS)}")
+    holes: str = _setting(
+        "rectangle", f"kinds of holes by weight, as in 'rectangle:1, strokes:2': {', '.join(HOLE_KINDS)}"
+    )
     mask_dir: str | None = _setting(None, "folder of masks, white = hole, for holes of the kind folder")
     hole_min: int = _setting(8, "shortest side of a rectangle, px")
     hole_max: int = _setting(16, "longest side of a rectangle, px")
     crop_min: float = _setting(1.0, "smallest random crop, as a fraction of the short side; 1 is the centre square")
-    flip: bool = _setting(True, "whether to mirror half of the images left to right")
-    optimizer: str = _setting("adam", f"optimiser of the generator: {', '.join(OPTIMIZERS)}")
+    flip: bool = _setting(True, "mirroring of half of the images left to right")
+    optimizer: str = _setting("adam", "optimizer of the generator: adam, or muon")
     learning_rate: float = _setting(1e-3, "learning rate of the generator")
-    discriminator_learning_rate: float = _setting(1e-4, "learning rate of the discriminator, which has Adam")
-    adam_beta1: float = _setting(0.9, "beta1 of Adam, for both networks")
-    adam_beta2: float = _setting(0.99, "beta2 of Adam, for both networks")
+    discriminator_learning_rate: float = _setting(1e-4, "learning rate of the discriminator's Adam")
+    adam_beta1: float = _setting(0.9, "first beta of both networks' Adam")
+    adam_beta2: float = _setting(0.99, "second beta of both networks' Adam")
     lr_warmup_images: int = _setting(6_400, "images over which the generator's learning rate rises from zero")
     lr_decay_from: float = _setting(1.0, "fraction of the run from which that rate falls linearly to zero")
     reconstruct_over: str = _setting("hole", "pixels that the reconstruction loss is over: hole, or image")
-    reconstruction_loss: str = _setting("mse", f"loss of the prediction: {', '.join(RECONSTRUCTION_LOSSES)}")
+    reconstruction_loss: str = _setting("mse", f"reconstruction loss: {', '.join(RECONSTRUCTION_LOSSES)}")
     perceptual_weight: float = _setting(0.0, "weight of the perceptual loss; the reconstruction loss has weight 1")
-    adversarial_loss: str = _setting("mse", f"loss of the discriminator's scores: {', '.join(ADVERSARIAL_LOSSES)}")
+    adversarial_loss: str = _setting("mse", f"adversarial loss: {', '.join(ADVERSARIAL_LOSSES)}")
     adversarial_weight: float = _setting(1.0, "weight of the adversarial loss; the reconstruction loss has weight 1")
+    adversarial_schedule: str = _setting(
+        "", "smaller weights of it at the start, each up to a number of images seen: '0.1:100000'"
+    )
     joint: bool = _setting(
-        False, "whether each network has one update: real and fake together, reconstruct and adversarial together"
+        False, "one update of each network: real and fake together, reconstruct and adversarial together"
     )
     discriminator_from: float = _setting(0.0, "fraction of the run from which the discriminator trains")
     adversarial_from: float = _setting(0.0, "fraction of the run from which the generator has the adversarial loss")
-    interpolation: float = _setting(
-        1.0, "share of the weights from after the adversarial phase; the rest is from before it"
-    )
+    interpolation: float = _setting(1.0, "share of the weights of after the adversarial phase in the mix with before")
+    gradient_clip: float = _setting(0.0, "largest norm of an update's gradient; 0 leaves it as it is")
     ema_half_life: int = _setting(10_000, "images after which old weights count half in the averaged generator")
 
     def __post_init__(self) -> None:
-        for name, (holds, requirement) in self._rules().items():
-            if not holds:
-                meaning = type(self).__dataclass_fields__[name].metadata["help"]
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be {requirement} ({meaning})")
-
-    def _rules(self) -> dict[str, tuple[bool, str]]:
-        """For each field that has a rule: whether it holds, and what it asks for."""
-        mix = self.hole_mix()
+        self.hole_mix()
         self.resolutions()
-        encoder, half_batch = self.generator == "context-encoder", self.train_batch_size // 2
-        return {
-            "generator": _one_of(self.generator, GENERATORS),
-            "discriminator": _one_of(self.discriminator, DISCRIMINATORS),
-            "resolution_schedule": (
-                not self.resolution_schedule or (self.discriminator == "features" and not encoder),
-                "empty unless discriminator is features and generator is not context-encoder",
-            ),
-            "resolution": (
-                self.resolution in (32, 64, 128) if encoder else self.resolution >= 16,
-                "32, 64 or 128 for a context encoder" if encoder else "16 or more",
-            ),
-            "train_batch_size": (self.train_batch_size >= 2, "2 or more, because of batch norm"),
-            "gradient_accumulation_steps": (
-                1 <= self.gradient_accumulation_steps <= half_batch,
-                f"1 to {half_batch}, half of train_batch_size",
-            ),
-            "num_train_epochs": (self.num_train_epochs >= 1, "1 or more"),
-            "mask_dir": (
-                (self.mask_dir is not None) == ("folder" in mix),
-                "given if, and only if, the kind folder is among the holes",
-            ),
-            "hole_min": (1 <= self.hole_min <= self.hole_max, f"1 to {self.hole_max}, which is hole_max"),
-            "hole_max": (self.hole_max < self.resolution, f"below {self.resolution}, which is the resolution"),
-            "crop_min": (0 < self.crop_min <= 1, "above 0 and at most 1"),
-            "optimizer": _one_of(self.optimizer, OPTIMIZERS),
-            "learning_rate": (self.learning_rate > 0, "above 0"),
-            "discriminator_learning_rate": (self.discriminator_learning_rate > 0, "above 0"),
-            "adam_beta1": (0 <= self.adam_beta1 < 1, "0 or more and below 1"),
-            "adam_beta2": (0 <= self.adam_beta2 < 1, "0 or more and below 1"),
-            "lr_warmup_images": (self.lr_warmup_images >= 0, "0 or more"),
-            "lr_decay_from": _fraction(self.lr_decay_from),
-            "reconstruct_over": _one_of(self.reconstruct_over, ("hole", "image")),
-            "reconstruction_loss": _one_of(self.reconstruction_loss, RECONSTRUCTION_LOSSES),
-            "perceptual_weight": (self.perceptual_weight >= 0, "0 or more"),
-            "adversarial_loss": _one_of(self.adversarial_loss, ADVERSARIAL_LOSSES),
-            "adversarial_weight": (self.adversarial_weight >= 0, "0 or more"),
-            "discriminator_from": _fraction(self.discriminator_from),
-            "adversarial_from": (
-                self.discriminator_from <= self.adversarial_from <= 1,
-                f"{self.discriminator_from} to 1; it starts at discriminator_from",
-            ),
-            "interpolation": _fraction(self.interpolation),
-            "ema_half_life": (self.ema_half_life > 0, "above 0"),
-        }
+        self.adversarial_weights()
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                self._refuse(name, f"one of {', '.join(choices)}")
+        for name, needed, holds in RULES:
+            if not holds(self):
+                self._refuse(name, needed)
+
+    def _refuse(self, name: str, needed: str) -> None:
+        meaning = type(self).__dataclass_fields__[name].metadata["help"]
+        raise ValueError(f"{name} is {getattr(self, name)!r}; it must be {needed} ({meaning.partition(':')[0]})")
 
     def hole_mix(self) -> dict[str, float]:
-        """Parse `holes`: the weight of each kind, in order; a kind without a weight has 1.
-
-        Raises:
-            ValueError: A kind is unknown or named twice, or a weight is not above 0.
-        """
+        """The weight of each kind of hole, in the order of `holes`; one that is named without a weight has 1."""
         mix: dict[str, float] = {}
         for part in self.holes.split(","):
             kind, _, weight = (word.strip() for word in part.partition(":"))
@@ -155,59 +98,61 @@ class Recipe:
                 number = float(weight or 1)
             except ValueError:
                 number = math.nan
-            if kind not in KINDS or kind in mix or not 0 < number < math.inf:
+            if kind not in HOLE_KINDS or kind in mix or not 0 < number < math.inf:
                 raise ValueError(
-                    f"holes is {self.holes!r}, and {part.strip()!r} in it is not understood; write kinds of"
-                    f" {', '.join(KINDS)}, each once, with weights above 0: 'rectangle:1, strokes:0.5'"
+                    f"holes is {self.holes!r}, where {part.strip()!r} does not fit; write kinds of"
+                    f" {', '.join(HOLE_KINDS)}, each once, with weights above zero: 'rectangle:1, strokes:0.5'"
                 )
             mix[kind] = number
         return mix
 
     def resolutions(self) -> list[tuple[int, float]]:
-        """Parse `resolution_schedule`.
-
-        Returns:
-            Sides in px, each with the number of images seen at which it ends; the last one is `resolution`.
-
-        Raises:
-            ValueError: A side or a number of images does not fit.
-        """
-        phases: list[tuple[int, float]] = []
-        for part in filter(None, (part.strip() for part in self.resolution_schedule.split(","))):
-            side, _, end = (word.strip() for word in part.partition(":"))
-            if (
-                not (side.isdecimal() and end.isdecimal())
-                or int(side) < 16
-                or int(end) <= (phases[-1][1] if phases else 0)
-            ):
-                raise ValueError(
-                    f"resolution_schedule is {self.resolution_schedule!r}, and {part!r} in it does not fit; write sides"
-                    " of 16 px or more, each up to a larger number of images: '32:100000, 64:400000'"
-                )
-            phases.append((int(side), int(end)))
+        """The side of the training images in px up to each number of images seen, in order; the last has no end."""
+        phases = self._phases("resolution_schedule", int, 16, "sides of 16 px or more", "32:100000, 64:400000")
         return [*phases, (self.resolution, math.inf)]
 
+    def adversarial_weights(self) -> list[tuple[float, float]]:
+        """The factor of the adversarial loss up to each number of images seen, in order; the last has no end."""
+        phases = self._phases("adversarial_schedule", float, 0, "factors of 0 or more", "0.1:100000, 0.2:200000")
+        return [*phases, (self.adversarial_weight, math.inf)]
+
+    def _phases(self, name: str, kind: type, least: float, values: str, example: str) -> list[tuple[Any, int]]:
+        """The values of a schedule, each with the number of images seen at which it ends."""
+        phases: list[tuple[Any, int]] = []
+        for part in filter(None, (part.strip() for part in getattr(self, name).split(","))):
+            words = [word.strip() for word in part.split(":")]
+            try:
+                value, end = kind(words[0]), int(words[1])
+                fits = len(words) == 2 and least <= value < math.inf and end > (phases[-1][1] if phases else 0)
+            except (ValueError, IndexError):
+                fits = False
+            if not fits:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}, where {part!r} does not fit; write {values}, each up to a"
+                    f" larger number of images: '{example}'"
+                )
+            phases.append((value, end))
+        return phases
+
     def resolution_at(self, images_seen: int) -> int:
-        """Give the side of the training images in px after `images_seen`."""
+        """The side of the training images in px after `images_seen`."""
         return next(side for side, end in self.resolutions() if images_seen < end)
 
+    def adversarial_weight_at(self, images_seen: int) -> float:
+        """The factor of the adversarial loss after `images_seen`."""
+        return next(weight for weight, end in self.adversarial_weights() if images_seen < end)
+
     def hole_sides_at(self, resolution: int) -> tuple[int, int]:
-        """Scale `hole_min` and `hole_max` to a side of the training images, in px."""
+        """The shortest and longest side of a rectangle in px at a side of the training images; they scale along."""
         shortest, longest = (max(1, side * resolution // self.resolution) for side in (self.hole_min, self.hole_max))
         return shortest, longest
 
     def updates_at(self, progress: float) -> tuple[str, ...]:
-        """List the updates of an iteration, in order.
+        """The updates of an iteration, in order, at `progress` 0..1 through the run.
 
-        Before `discriminator_from` only the generator is trained; until `adversarial_from` only the discriminator; then
-        both, with the four updates of the paper's Section IV-B, or one for each network (Iizuka et al. 2017,
-        Algorithm 1).
-
-        Args:
-            progress: The share of the run that is done, in 0..1.
-
-        Returns:
-            Names of `train_step.UPDATES`.
+        Before `discriminator_from` the generator learns alone; until `adversarial_from` the
+        discriminator alone; then both, as the four updates of the paper's Section IV-B or with those of
+        each network as one (Iizuka et al. 2017, Algorithm 1).
         """
         if progress < self.discriminator_from:
             return ("reconstruct",)
@@ -216,16 +161,9 @@ class Recipe:
         return ("discriminate", "joint") if self.joint else ("reconstruct", "real", "fake", "adversarial")
 
     def learning_rate_at(self, images_seen: int, total_images: int) -> float:
-        """Compute the generator's learning rate: it rises linearly, stays, and falls linearly to zero.
+        """The generator's learning rate: a linear rise, a plateau, a linear fall to zero.
 
-        While it stays it does not depend on `total_images`, so that a run can be lengthened.
-
-        Args:
-            images_seen: The images that the run has seen.
-            total_images: The length of the run.
-
-        Returns:
-            The learning rate.
+        The plateau does not depend on `total_images`, so a run can be lengthened while it is on it.
         """
         rise = min(1.0, (images_seen + 1) / max(1, self.lr_warmup_images))
         left = 1 - images_seen / total_images
@@ -233,13 +171,69 @@ class Recipe:
         return self.learning_rate * min(rise, fall)
 
     def replace(self, **changes: Any) -> Recipe:
-        """Copy the recipe with some fields changed, and check it again."""
+        """A copy with the given fields changed, checked again."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields by name, as JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
+        """Every field by name, all of them JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
         return dataclasses.asdict(self)
 
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "generator": ("dilated", "undilated", "context-encoder"),
+    "discriminator": ("pixels", "features"),
+    "optimizer": ("adam", "muon"),
+    "reconstruct_over": ("hole", "image"),
+    "reconstruction_loss": tuple(RECONSTRUCTION_LOSSES),
+    "adversarial_loss": tuple(ADVERSARIAL_LOSSES),
+}
+Rule = tuple[str, str, Callable[[Recipe], bool]]
+# What the fields must be beside that, and with what others they fit.
+RULES: tuple[Rule, ...] = (
+    ("resolution", "an even number of 16 or more", lambda r: r.resolution >= 16 and r.resolution % 2 == 0),
+    (
+        "resolution",
+        "32, 64 or 128 for the context encoder",
+        lambda r: r.generator != "context-encoder" or r.resolution in (32, 64, 128),
+    ),
+    (
+        "resolution_schedule",
+        "empty unless --discriminator is features and --generator dilated or undilated, which take any size",
+        lambda r: not r.resolution_schedule or (r.discriminator == "features" and r.generator != "context-encoder"),
+    ),
+    ("train_batch_size", "2 or more, since batch norm needs two", lambda r: r.train_batch_size >= 2),
+    (
+        "gradient_accumulation_steps",
+        "at least 1, and at most half of --train_batch_size",
+        lambda r: 1 <= r.gradient_accumulation_steps <= r.train_batch_size // 2,
+    ),
+    ("num_train_epochs", "1 or more", lambda r: r.num_train_epochs >= 1),
+    (
+        "mask_dir",
+        "given if and only if --holes has the kind folder",
+        lambda r: (r.mask_dir is not None) == ("folder" in r.hole_mix()),
+    ),
+    ("hole_min", "at least 1, and at most --hole_max", lambda r: 1 <= r.hole_min <= r.hole_max),
+    ("hole_max", "below --resolution: a hole is never the whole image", lambda r: r.hole_max < r.resolution),
+    ("crop_min", "above 0 and at most 1", lambda r: 0 < r.crop_min <= 1),
+    ("learning_rate", "above 0", lambda r: r.learning_rate > 0),
+    ("discriminator_learning_rate", "above 0", lambda r: r.discriminator_learning_rate > 0),
+    ("adam_beta1", "at least 0 and below 1", lambda r: 0 <= r.adam_beta1 < 1),
+    ("adam_beta2", "at least 0 and below 1", lambda r: 0 <= r.adam_beta2 < 1),
+    ("lr_warmup_images", "0 or more", lambda r: r.lr_warmup_images >= 0),
+    ("lr_decay_from", "between 0 and 1", lambda r: 0 <= r.lr_decay_from <= 1),
+    ("perceptual_weight", "0 or more", lambda r: r.perceptual_weight >= 0),
+    ("adversarial_weight", "0 or more", lambda r: r.adversarial_weight >= 0),
+    ("discriminator_from", "between 0 and 1", lambda r: 0 <= r.discriminator_from <= 1),
+    (
+        "adversarial_from",
+        "at least --discriminator_from, and at most 1",
+        lambda r: r.discriminator_from <= r.adversarial_from <= 1,
+    ),
+    ("interpolation", "between 0 and 1", lambda r: 0 <= r.interpolation <= 1),
+    ("gradient_clip", "0 or more", lambda r: r.gradient_clip >= 0),
+    ("ema_half_life", "above 0", lambda r: r.ema_half_life > 0),
+)
 
 SMALL_PHOTOS: dict[str, Any] = {
     "init_from": "cifar10",
