@@ -105,6 +105,7 @@ RECIPE_GROUPS: dict[str, tuple[str, ...]] = {
     "recipe: networks": ("init_from", "generator", "discriminator", "local_discriminator"),
     "recipe: losses": (
         "reconstruct_over", "reconstruction_loss", "perceptual_weight", "adversarial_loss", "adversarial_weight",
+        "adversarial_schedule",
         "joint", "discriminator_from", "adversarial_from",
     ),
     "recipe: optimisation": (
