@@ -33,7 +33,7 @@ def test_another_size_than_its_own_is_told() -> None:
         ValueError, match="the image is 40×36, but this context encoder takes 32×32 px; scale the image"
     ):
         NETWORK(torch.rand(1, 4, 36, 40))
-    with pytest.raises(ValueError, match="image_size is 48, but a context encoder has .32, 64, 128.; choose"):
+    with pytest.raises(ValueError, match=r"image_size is 48, but a context encoder has \(128, 64, 32\); choose"):
         ContextEncoder(image_size=48)
 
 
