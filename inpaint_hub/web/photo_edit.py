@@ -14,14 +14,14 @@ from PIL import Image
 
 from ..files import write_atomically
 from ..imaging import contract, deep_color, encoding, masks, photo
-from ..methods.registry import named
+from ..methods.registry import get_method
 
 SCREEN_PX = (384, 1024)  # the longer side of a copy: smaller photos are enlarged to be brushed on, larger ones shrunk
 SHOWN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")  # what browsers show
 NO_HOLE = "Nothing is brushed over yet: paint over what should go, or give a mask that is white there."
 ALL_HOLE = "Everything is brushed over, so that nothing would be left of the photo: leave some of it."
 
-_loaded = lru_cache(maxsize=4)(named)  # a visitor's model is a snapshot, which does not change
+_loaded = lru_cache(maxsize=4)(get_method)  # a visitor's model is a snapshot, which does not change
 
 
 class Filled(NamedTuple):
@@ -48,7 +48,7 @@ def copied(image: Image.Image | np.ndarray) -> Image.Image:
     factor = min(max(longer, SCREEN_PX[0]), SCREEN_PX[1]) / longer
     if factor > 1:
         factor = int(-(-factor // 1))  # whole pixels stay squares
-    if image.mode in contract.DEEP or image.mode == "F":
+    if image.mode in contract.MODES_16BIT or image.mode == "F":
         values, _ = contract.unpack(image, np.zeros(image.size[::-1], dtype=bool))
         image = Image.fromarray(np.rint(255 * values[0]).astype(np.uint8))
     image = image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -69,7 +69,7 @@ def hole_at(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndarray:
     width, height = size
     hole = np.zeros((height, width), dtype=bool)
     for layer in layers:
-        marked, _ = masks.hole_of(layer)
+        marked, _ = masks.parse_mask(layer)
         if layer.size == size:
             hole |= marked
             continue
@@ -105,7 +105,7 @@ def fill(
     """
     source = photo.read(path, max_pixels)
     given = [_mask(mask, source, max_pixels)] if mask else []
-    hole = masks.dilated(hole_at(source.size, [*layers, *given]), grow_px)
+    hole = masks.dilate(hole_at(source.size, [*layers, *given]), grow_px)
     if not hole.any():
         raise ValueError(NO_HOLE)
     if hole.all():
@@ -129,7 +129,7 @@ def _mask(path: str, source: photo.Photo, max_pixels: int) -> Image.Image:
     """The mask picture in a file, as it lies on the upright photo; of any size."""
     mask = photo.read(path, max_pixels)
     if sorted(mask.size) == sorted(source.size):
-        return photo.fitting(mask, source)
+        return photo.fit_mask(mask, source)
     return mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
 
 
