@@ -250,9 +250,9 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest) 
         if recipe.interpolation < 1 and state.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
             state.before_adversarial = {name: weight.clone() for name, weight in run.averaged.named_parameters()}
         row_is_due = (state.step + 1) % args.logging_steps == 0
-        found = mean_over_processes(
-            run_updates(run, updates, own_batch(run, state.images_seen), row_is_due), accelerator
-        )
+        batch = own_batch(run, state.images_seen)
+        found = run_updates(run, updates, batch, state.images_seen, log_grad_norms=row_is_due)
+        found = mean_over_processes(found, accelerator)
         run.average.update_parameters(accelerator.unwrap_model(run.networks.generator))
         state.add(found, recipe.train_batch_size)
         stopping = stop.any_process_requested(accelerator)

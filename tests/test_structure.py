@@ -14,10 +14,10 @@ from conftest import ROOT
 
 # A room is a package or a single module; it imports from itself, and from rooms of lower floors. First the lowest.
 FLOORS = [
-    ["imaging", "metrics", "hardware", "worker", "pretrained"],
+    ["imaging", "metrics", "files", "hardware", "worker", "pretrained"],
     ["data", "models"],
     ["training", "methods", "hub", "export"],
-    ["evaluation", "web", "inpaint_hub"],  # inpaint_hub: the public names of __init__.py
+    ["evaluation", "web", "batch", "inpaint_hub"],  # inpaint_hub: the public names of __init__.py
     ["cli", "app", "train_accelerate", "benchmarks"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -28,7 +28,7 @@ ONLY_IN = {
     "accelerate": {"train_accelerate"},
     "datasets": {"inpaint_hub.data.sources", "inpaint_hub.data.streaming"},
     "fsspec": {"inpaint_hub.data.sources"},
-    "cv2": {"inpaint_hub.methods.classical"},
+    "cv2": {"inpaint_hub.methods.classical", "inpaint_hub.imaging.deep_color"},
     "patchmatch": {"inpaint_hub.methods.classical"},
     "matplotlib": {"inpaint_hub.training.history", "inpaint_hub.evaluation.report"},
     "skimage": {"inpaint_hub.methods.classical", "inpaint_hub.metrics"},

@@ -62,6 +62,9 @@ class Recipe:
     )
     adversarial_loss: str = _setting("mse", "loss of the discriminator's scores: mse, cross-entropy, or hinge")
     adversarial_weight: float = _setting(1.0, "factor of the adversarial loss beside the reconstruction")
+    adversarial_schedule: str = _setting(
+        "", "smaller factors of it to begin with, each up to a number of images seen: '0.1:100000'"
+    )
     joint: bool = _setting(
         False, "one update a network: real and fake as one step, reconstruct and adversarial on one forward pass"
     )
@@ -74,6 +77,7 @@ class Recipe:
     def __post_init__(self) -> None:
         self.hole_mix()
         self.resolutions()
+        self.adversarial_weights()
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 self._refuse(name, f"one of {', '.join(choices)}")
@@ -104,24 +108,39 @@ class Recipe:
 
     def resolutions(self) -> list[tuple[int, float]]:
         """The side of the training images in px up to each number of images seen, in order; the last has no end."""
-        phases: list[tuple[int, float]] = []
-        for part in filter(None, (part.strip() for part in self.resolution_schedule.split(","))):
-            side, _, end = (word.strip() for word in part.partition(":"))
-            if (
-                not (side.isdecimal() and end.isdecimal())
-                or int(side) < 16
-                or int(end) <= (phases[-1][1] if phases else 0)
-            ):
-                raise ValueError(
-                    f"resolution_schedule is {self.resolution_schedule!r}, where {part!r} does not fit; write sides of"
-                    " 16 px or more, each up to a larger number of images: '32:100000, 64:400000'"
-                )
-            phases.append((int(side), int(end)))
+        phases = self._phases("resolution_schedule", int, 16, "sides of 16 px or more", "32:100000, 64:400000")
         return [*phases, (self.resolution, math.inf)]
+
+    def adversarial_weights(self) -> list[tuple[float, float]]:
+        """The factor of the adversarial loss up to each number of images seen, in order; the last has no end."""
+        phases = self._phases("adversarial_schedule", float, 0, "factors of 0 or more", "0.1:100000, 0.2:200000")
+        return [*phases, (self.adversarial_weight, math.inf)]
+
+    def _phases(self, name: str, kind: type, least: float, values: str, example: str) -> list[tuple[Any, int]]:
+        """The values of a schedule, each with the number of images seen at which it ends."""
+        phases: list[tuple[Any, int]] = []
+        for part in filter(None, (part.strip() for part in getattr(self, name).split(","))):
+            words = [word.strip() for word in part.split(":")]
+            try:
+                value, end = kind(words[0]), int(words[1])
+                fits = len(words) == 2 and least <= value < math.inf and end > (phases[-1][1] if phases else 0)
+            except (ValueError, IndexError):
+                fits = False
+            if not fits:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}, where {part!r} does not fit; write {values}, each up to a"
+                    f" larger number of images: '{example}'"
+                )
+            phases.append((value, end))
+        return phases
 
     def resolution_at(self, images_seen: int) -> int:
         """The side of the training images in px after `images_seen`."""
         return next(side for side, end in self.resolutions() if images_seen < end)
+
+    def adversarial_weight_at(self, images_seen: int) -> float:
+        """The factor of the adversarial loss after `images_seen`."""
+        return next(weight for weight, end in self.adversarial_weights() if images_seen < end)
 
     def hole_sides_at(self, resolution: int) -> tuple[int, int]:
         """The shortest and longest side of a rectangle in px at a side of the training images; they scale along."""

@@ -126,10 +126,13 @@ def own_batch(run: Run, images_seen: int) -> Batch:
     return Batch(*map(torch.cat, zip(*own, strict=True)))
 
 
-def run_updates(run: Run, updates: tuple[str, ...], batch: Batch, log_grad_norms: bool = False) -> dict[str, Tensor]:
+def run_updates(
+    run: Run, updates: tuple[str, ...], batch: Batch, images_seen: int = 0, *, log_grad_norms: bool = False
+) -> dict[str, Tensor]:
     """One iteration; its errors, scores and norms, of this process."""
     batch = Batch(*(tensor.to(run.accelerator.device) for tensor in batch))
-    return train_step(updates, run.recipe, run.accelerator, run.networks, batch, log_grad_norms=log_grad_norms)
+    recipe = run.recipe.replace(adversarial_weight=run.recipe.adversarial_weight_at(images_seen))
+    return train_step(updates, recipe, run.accelerator, run.networks, batch, log_grad_norms=log_grad_norms)
 
 
 def recalibrated(run: Run, resolution: int) -> Painter:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..imaging import contract, masks, photo
+from ..files import write_atomically
+from ..imaging import contract, deep_color, encoding, masks, photo
 from ..methods.registry import named
 
 SCREEN_PX = (384, 1024)  # the longer side of a copy: smaller photos are enlarged to be brushed on, larger ones shrunk
@@ -39,8 +40,10 @@ def editing_copy(path: str, max_pixels: int) -> Image.Image:
     return copied(photo.read(path, max_pixels).image)
 
 
-def copied(image: Image.Image) -> Image.Image:
-    """The picture, RGB or RGBA, with its longer side within SCREEN_PX."""
+def copied(image: Image.Image | np.ndarray) -> Image.Image:
+    """The picture, RGB or RGBA, with its longer side within SCREEN_PX; an array is colour of 16 bits."""
+    if isinstance(image, np.ndarray):
+        image = deep_color.to_8bit(image)
     longer = max(image.size)
     factor = min(max(longer, SCREEN_PX[0]), SCREEN_PX[1]) / longer
     if factor > 1:
@@ -102,7 +105,7 @@ def fill(
     """
     source = photo.read(path, max_pixels)
     given = [_mask(mask, source, max_pixels)] if mask else []
-    hole = masks.dilated(hole_at(source.image.size, [*layers, *given]), grow_px)
+    hole = masks.dilated(hole_at(source.size, [*layers, *given]), grow_px)
     if not hole.any():
         raise ValueError(NO_HOLE)
     if hole.all():
@@ -113,9 +116,9 @@ def fill(
         result = chosen(source.image, hole)
     seconds = time.perf_counter() - started
     format = "PNG" if as_png else source.format
-    data, notes = photo.encoded(source, result, format)
+    data, notes = encoding.encode(source, result, hole, format)
     output = Path(folder) / _name(source, format)
-    photo.write(data, output)
+    write_atomically(data, output)
     told = (*source.notes, *(str(warning.message) for warning in caught), *notes)
     before = path if source.format in SHOWN else _picture(source.image, Path(folder) / "before.png")
     after = str(output) if format in SHOWN else _picture(result, Path(folder) / "after.png")
@@ -125,8 +128,9 @@ def fill(
 def _mask(path: str, source: photo.Photo, max_pixels: int) -> Image.Image:
     """The mask picture in a file, as it lies on the upright photo; of any size."""
     mask = photo.read(path, max_pixels)
-    same = sorted(mask.image.size) == sorted(source.image.size)
-    return photo.fitting(mask, source) if same else mask.image
+    if sorted(mask.size) == sorted(source.size):
+        return photo.fitting(mask, source)
+    return mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
 
 
 def _name(source: photo.Photo, format: str) -> str:
@@ -136,6 +140,6 @@ def _name(source: photo.Photo, format: str) -> str:
     return name.name if fits else f"{name.stem}.{'jpg' if format == 'JPEG' else format.lower()}"
 
 
-def _picture(image: Image.Image, path: Path) -> str:
+def _picture(image: Image.Image | np.ndarray, path: Path) -> str:
     copied(image).save(path)
     return str(path)

@@ -149,5 +149,18 @@ def test_recipe_says_what_a_field_must_be(change: dict[str, object], sentence: s
 def test_recipe_every_rule_has_its_sentence_tested() -> None:
     ruled = {*CHOICES} | {name for name, _, _ in RULES}
     assert ruled == {sentence.split(" is ")[0] for _, sentence in SENTENCES}
-    free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes"}
+    free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes", "adversarial_schedule"}
     assert ruled | free == {*Recipe().to_dict()}
+
+
+def test_the_adversarial_weight_follows_its_schedule() -> None:
+    recipe = Recipe(adversarial_schedule="0.1:1000, 0.2:2000", adversarial_weight=0.3)
+    assert [recipe.adversarial_weight_at(seen) for seen in (0, 999, 1000, 2000, 10**9)] == [0.1, 0.1, 0.2, 0.3, 0.3]
+
+
+@pytest.mark.parametrize(
+    "schedule", ["0.1", "a:100", "0.1:1.5", "-1:100", "nan:100", "0.1:200, 0.2:100", "0.1:100:200"]
+)
+def test_a_schedule_that_does_not_fit_is_refused_with_an_example(schedule: str) -> None:
+    with pytest.raises(ValueError, match=r"adversarial_schedule is .* does not fit; write factors of 0 or more"):
+        Recipe(adversarial_schedule=schedule)
