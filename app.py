@@ -26,13 +26,13 @@ import gradio as gr
 from gradio.context import LocalContext
 from PIL import Image
 
-from inpaint_hub import METHODS, asked, editing, hub
-from inpaint_hub.cli import DEFAULT as DEFAULT_METHOD
-from inpaint_hub.filler import Filler, new_folder
-from inpaint_hub.guard import OUTSIDE, Guard
-from inpaint_hub.methods import named
+from inpaint_hub import METHODS, hub
+from inpaint_hub.methods import DEFAULT as DEFAULT_METHOD
+from inpaint_hub.methods.registry import named
 from inpaint_hub.pretrained import locate, shipped
-from inpaint_hub.wording import (
+from inpaint_hub.web import photo_edit, validation
+from inpaint_hub.web.middleware import OUTSIDE, Guard
+from inpaint_hub.web.text import (
     IN_BROWSERS,
     MADE_UP,
     NO_BEFORE,
@@ -50,6 +50,7 @@ from inpaint_hub.wording import (
     chosen_at_first,
     told,
 )
+from inpaint_hub.web.worker_pool import Filler, new_folder
 from inpaint_hub.worker import Worker
 
 HERE = Path(__file__).parent
@@ -106,7 +107,7 @@ async def take_uploads_alone(component: gr.blocks.Block, path: str | Path | None
     An upload may be named by its address on this page, as MCP's clients do.
     """
     if re.match(r"https?:", str(path)):
-        path = asked.uploaded(str(path), Path(component.GRADIO_CACHE))
+        path = validation.uploaded(str(path), Path(component.GRADIO_CACHE))
         if path is None:
             raise gr.Error(OUTSIDE, print_exception=False)
     cached: str | None = await FETCH_ANYTHING(component, path)
@@ -126,7 +127,7 @@ class Page(gr.Blocks):
         try:
             if len(inputs) < len(block_fn.inputs):
                 raise gr.Error(f"{len(inputs)} values came; give {', '.join(names)}.")
-            wrong = asked.refusal(dict(zip(names, inputs, strict=False)), self.methods, Path(self.GRADIO_CACHE))
+            wrong = validation.refusal(dict(zip(names, inputs, strict=False)), self.methods, Path(self.GRADIO_CACHE))
             if wrong:
                 raise gr.Error(wrong)
             taken: list[Any] = await super().preprocess_data(block_fn, inputs, *arguments, **options)
@@ -228,7 +229,9 @@ def _fill_tab(model: str, most: str) -> dict[str, Any]:
             gr.Markdown(NO_WEBGL, elem_id="no-webgl")  # shown where it is so
             with gr.Accordion("More choices", open=False, elem_id="more"):
                 mask = gr.File(label="A mask instead of brushing: white is filled", height=100, elem_id="mask")
-                grow = gr.Slider(0, asked.GROW_PX, 0, step=1, label="Grow the brushed area by (pixels of the photo)")
+                grow = gr.Slider(
+                    0, validation.GROW_PX, 0, step=1, label="Grow the brushed area by (pixels of the photo)"
+                )
                 hub_id = gr.Textbox(label="Fill with a model of the Hugging Face Hub", placeholder="owner/model")
                 file_format = gr.Radio(
                     [("Like the photo", "photo"), ("PNG – what was not brushed over stays exact", "png")],
@@ -286,7 +289,7 @@ def _card(words: str, folder: Path, samples: Path | None = None) -> None:
 def _events(filler: Filler, own_model: str, **part: Any) -> None:
     """Who listens to what. Public are `/fill` and `/compare`; the rest is the page's own, under the same limits."""
 
-    def fill_by(method: str, photo: str | None, mask: str | None, strokes: Any, **options: Any) -> editing.Filled:
+    def fill_by(method: str, photo: str | None, mask: str | None, strokes: Any, **options: Any) -> photo_edit.Filled:
         if photo is None:
             raise ValueError(NO_PHOTO)
         layers = [Image.fromarray(layer) for layer in (strokes or {}).get("layers") or [] if layer is not None]

@@ -26,21 +26,23 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
-from inpaint_hub import checkpoint, hub
-from inpaint_hub.averaging import halve, interpolate, moving_average, settle
-from inpaint_hub.context_encoder import ContextEncoder
-from inpaint_hub.data import TERMS, Batch, Images, Training, mean_color, split_images, training_batch
-from inpaint_hub.estimate import estimate
-from inpaint_hub.evaluation import compare, evaluation_holes, validate
-from inpaint_hub.history import ERRORS, SAMPLES, Progress, largest_weights, report, stop_if_broken, write_rows
-from inpaint_hub.holes import Holes, read_masks
-from inpaint_hub.iteration import iterate, mean_over_processes, optimizers
-from inpaint_hub.launch import StopRequest, launch_error, launch_warning, precision, threads_for
-from inpaint_hub.networks import Discriminator, Generator, Painter
-from inpaint_hub.recipes import PRESETS, Recipe
-from inpaint_hub.sources import reason
-from inpaint_hub.streaming import Stream, stream_images
-from inpaint_hub.synced import synchronize
+from inpaint_hub import hub
+from inpaint_hub.data.dataset import TERMS, Batch, Images, Training, mean_color, split_images, training_batch
+from inpaint_hub.data.holes import Holes, read_masks
+from inpaint_hub.data.sources import reason
+from inpaint_hub.data.streaming import Stream, stream_images
+from inpaint_hub.evaluation.evaluate import SAMPLES, compare, evaluation_holes, validate
+from inpaint_hub.models.context_encoder import ContextEncoder
+from inpaint_hub.models.networks import Discriminator, Generator, Painter
+from inpaint_hub.training import checkpoint
+from inpaint_hub.training.dry_run import estimate
+from inpaint_hub.training.ema import halve, interpolate, moving_average, settle
+from inpaint_hub.training.history import ERRORS, Progress, largest_weights, report, stop_if_broken, write_rows
+from inpaint_hub.training.launch import StopRequest, launch_error, launch_warning, precision, threads_for
+from inpaint_hub.training.optim import optimizers
+from inpaint_hub.training.recipes import PRESETS, Recipe
+from inpaint_hub.training.sync_batchnorm import synchronize
+from inpaint_hub.training.train_step import iterate, mean_over_processes
 
 SETTLE_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
 

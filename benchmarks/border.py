@@ -14,9 +14,9 @@ import argparse
 
 import numpy as np
 
-from inpaint_hub.classical import CLASSICAL
-from inpaint_hub.data import split_images
-from inpaint_hub.inference import Inpainter
+from inpaint_hub.data.dataset import split_images
+from inpaint_hub.methods.classical import CLASSICAL
+from inpaint_hub.methods.inpainter import Inpainter
 
 
 def decibels(error: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from inpaint_hub.methods import fill
+from inpaint_hub.methods.registry import fill
 
 SIDE = 320  # px of a photo that a panel shows, scaled to
 PANEL = 480  # px

@@ -20,10 +20,10 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from tqdm import tqdm
 
-from inpaint_hub.data import digest, split_of
-from inpaint_hub.machine import has_bf16
-from inpaint_hub.semantics import WEIGHTS, Classifier
-from inpaint_hub.sources import in_threads, picture
+from inpaint_hub.data.dataset import digest, split_of
+from inpaint_hub.data.sources import in_threads, picture
+from inpaint_hub.evaluation.classifier import WEIGHTS, Classifier
+from inpaint_hub.hardware import has_bf16
 
 BATCH = 128
 PAD_PX = 4

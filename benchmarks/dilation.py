@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inpaint_hub.comparison import compare, prepared
+from inpaint_hub.evaluation.comparison import compare, prepared
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"

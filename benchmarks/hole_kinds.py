@@ -1,4 +1,4 @@
-"""Area and border share of each kind of hole, as `inpaint_hub/holes.py` states them, and what drawing them costs.
+"""Area and border share of each kind of hole, as `inpaint_hub/data/holes.py` states them, and what drawing them costs.
 
     PYTHONPATH=. python benchmarks/hole_kinds.py
 
@@ -13,7 +13,7 @@ import time
 
 import torch
 
-from inpaint_hub.holes import KINDS, Holes, bounding_boxes
+from inpaint_hub.data.holes import KINDS, Holes, bounding_boxes
 
 BATCHES = ((32, 64), (256, 16))  # px, batch
 

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from inpaint_hub import Inpainter
-from inpaint_hub.evaluation import evaluation_holes
-from inpaint_hub.holes import Holes, bounding_boxes
+from inpaint_hub.data.holes import Holes, bounding_boxes
+from inpaint_hub.evaluation.evaluate import evaluation_holes
 
 ROOT = Path(__file__).parent.parent
 GAP = 4  # px between the enlarged details

@@ -14,10 +14,10 @@ import argparse
 import numpy as np
 
 from inpaint_hub import Inpainter
-from inpaint_hub.classical import CLASSICAL, PATCH_BASED, Fill
-from inpaint_hub.data import split_images
-from inpaint_hub.evaluation import evaluation_holes, figures
-from inpaint_hub.holes import Holes
+from inpaint_hub.data.dataset import split_images
+from inpaint_hub.data.holes import Holes
+from inpaint_hub.evaluation.evaluate import evaluation_holes, figures
+from inpaint_hub.methods.classical import CLASSICAL, PATCH_BASED, Fill
 
 
 def main() -> None:

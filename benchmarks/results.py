@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from inpaint_hub import report
-from inpaint_hub.comparison import compare, machine, prepared
-from inpaint_hub.holes import Holes
-from inpaint_hub.networks import GENERATOR, UNDILATED, receptive_field
+from inpaint_hub.data.holes import Holes
+from inpaint_hub.evaluation import report
+from inpaint_hub.evaluation.comparison import compare, machine, prepared
+from inpaint_hub.models.networks import GENERATOR, UNDILATED, receptive_field
 from inpaint_hub.pretrained import shipped
 
 ROOT = Path(__file__).parent.parent

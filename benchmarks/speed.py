@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from inpaint_hub import Generator, Inpainter
-from inpaint_hub.folded import plan
-from inpaint_hub.machine import has_bf16
-from inpaint_hub.windows import around
+from inpaint_hub.hardware import has_bf16
+from inpaint_hub.imaging.windows import around
+from inpaint_hub.models.fused_generator import plan
 
 PLAIN_PX = 512
 

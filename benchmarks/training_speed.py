@@ -2,7 +2,7 @@
 
     python benchmarks/training_speed.py
 
-At 32 px with batch 64 and at 128 px with batch 16, fp32 and bf16, by `inpaint_hub.iteration.iterate`
+At 32 px with batch 64 and at 128 px with batch 16, fp32 and bf16, by `training.train_step.iterate`
 itself. The rate is of one large product in the same precision and run; a precision at a tenth of the
 other's rate is left out. Median of the rounds, slowest and fastest beside it.
 """
@@ -19,10 +19,11 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from inpaint_hub.holes import Holes, bounding_boxes
-from inpaint_hub.iteration import iterate, optimizers
-from inpaint_hub.networks import Discriminator, Generator
-from inpaint_hub.recipes import PRESETS
+from inpaint_hub.data.holes import Holes, bounding_boxes
+from inpaint_hub.models.networks import Discriminator, Generator
+from inpaint_hub.training.optim import optimizers
+from inpaint_hub.training.recipes import PRESETS
+from inpaint_hub.training.train_step import iterate
 
 SIZES = ((32, 64), (128, 16))  # px, batch
 PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16}

@@ -8,19 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .inference import Inpainter
-    from .methods import METHODS, fill
-    from .networks import Discriminator, Generator
+    from .methods.inpainter import Inpainter
+    from .methods.registry import METHODS, fill
+    from .models.networks import Discriminator, Generator
 
 __version__ = "0.1.0"
 __all__ = ["METHODS", "Discriminator", "Generator", "Inpainter", "fill"]
 
 _HOMES = {
-    "Inpainter": ".inference",
-    "Generator": ".networks",
-    "Discriminator": ".networks",
-    "METHODS": ".methods",
-    "fill": ".methods",
+    "Inpainter": ".methods.inpainter",
+    "Generator": ".models.networks",
+    "Discriminator": ".models.networks",
+    "METHODS": ".methods.registry",
+    "fill": ".methods.registry",
 }
 
 

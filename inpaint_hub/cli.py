@@ -7,11 +7,10 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
-# By eye the best on photos; the library it needs comes with the extra compare, and needs Python 3.11.
-DEFAULT = "guided" if find_spec("patchmatch") else "telea"
+from .methods import DEFAULT
+
 FILL = """\
 Fill the holes of a photo, or of a folder of photos. The photo goes out as it came in: format, size, EXIF, ICC
 profile, dpi, alpha, depth; every pixel outside the hole stays as it is (a JPEG's until it is compressed again).
@@ -152,7 +151,7 @@ def fill(args: argparse.Namespace) -> int:
     """Fill what the arguments name, and say what happened: 1 where something could not be read, filled or written."""
     from tqdm import tqdm
 
-    from .methods import fill_file, named
+    from .methods.registry import fill_file, named
 
     try:
         jobs = _jobs(args)
@@ -198,8 +197,8 @@ def compare(args: argparse.Namespace) -> int:
     if args.output.is_file() or (args.output.is_dir() and any(args.output.iterdir()) and not args.overwrite):
         return _failed(f"{args.output} has something in it already; give another folder, or --overwrite")
     try:
-        from . import comparison, report
-        from .methods import METHODS
+        from .evaluation import comparison, report
+        from .methods.registry import METHODS
 
         facts, images, holes = comparison.prepared(
             args.data, args.split, args.resolution, args.holes, tuple(args.sides), args.mask_dir, args.count, args.seed
@@ -237,7 +236,7 @@ def export(args: argparse.Namespace) -> int:
 
 def space(args: argparse.Namespace) -> int:
     """Send the Space's files, or print them, and say what happened; 1 where it could not be done."""
-    from .space import files
+    from .web.space import files
 
     try:
         wanted = files(args.model)

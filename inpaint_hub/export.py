@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .context_encoder import ContextEncoder, load
-from .folded import Folded
-from .networks import STRIDE, Generator
+from .models.context_encoder import ContextEncoder
+from .models.fused_generator import Folded
+from .models.loading import load
+from .models.networks import STRIDE, Generator
 
 USAGE = (
     "image: uint8 RGB (batch, height, width, 3); mask: uint8 (batch, height, width), above 127 = fill;"

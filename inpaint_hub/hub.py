@@ -92,7 +92,7 @@ def visitors_model(
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", repo_id):
         raise ValueError(f"{repo_id[:200]!r} is no model's name on the Hub; it is written owner/model")
-    from .context_encoder import load
+    from .models.loading import load
 
     try:
         about = HfApi(token=False).model_info(repo_id, files_metadata=True)

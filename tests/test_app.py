@@ -28,7 +28,7 @@ from hub_server import HubServer
 from PIL import ExifTags, Image, ImageColor, ImageOps
 
 from inpaint_hub import Inpainter
-from inpaint_hub.editing import hole_at
+from inpaint_hub.web.photo_edit import hole_at
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -16,7 +16,7 @@ from conftest import ROOT
 from PIL import Image, ImageDraw
 
 from inpaint_hub import METHODS
-from inpaint_hub.cli import DEFAULT
+from inpaint_hub.methods import DEFAULT
 
 HOLE = (8, 6, 16, 14)
 
@@ -176,7 +176,7 @@ def test_an_inverted_mask_is_asked_about_and_filled_as_the_flag_says(tmp_path: P
 
 def test_photos_are_filled_by_what_people_prefer_if_its_library_is_there() -> None:
     pytest.importorskip("patchmatch", reason="it needs Python 3.11")
-    without = "import sys; sys.modules['patchmatch'] = None; from inpaint_hub import cli; print(cli.DEFAULT)"
+    without = "import sys; sys.modules['patchmatch'] = None; from inpaint_hub import methods; print(methods.DEFAULT)"
     run = subprocess.run([sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (DEFAULT, run.stdout.strip()) == ("guided", "telea")
 

@@ -15,7 +15,7 @@ from conftest import ROOT
 from inpaint_hub import Inpainter
 from inpaint_hub.cli import main
 from inpaint_hub.export import USAGE, export
-from inpaint_hub.folded import Folded
+from inpaint_hub.models.fused_generator import Folded
 
 
 @pytest.fixture(scope="module")

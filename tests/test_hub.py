@@ -34,9 +34,9 @@ from PIL import Image
 from safetensors.torch import load, save
 
 from inpaint_hub import Discriminator, Generator, Inpainter, hub
-from inpaint_hub.data import split_images
-from inpaint_hub.networks import HubModel
-from inpaint_hub.streaming import Stream, stream_images
+from inpaint_hub.data.dataset import split_images
+from inpaint_hub.data.streaming import Stream, stream_images
+from inpaint_hub.models.networks import HubModel
 
 Client = Callable[..., Any]
 FILL_COLOR = (0.4914, 0.4822, 0.4465)  # no binary fractions: JSON has to give back what went in

@@ -14,7 +14,8 @@ from conftest import ROOT
 from PIL import Image
 
 from inpaint_hub import METHODS, Inpainter
-from inpaint_hub.cli import DEFAULT, main
+from inpaint_hub.cli import main
+from inpaint_hub.methods import DEFAULT
 from train_accelerate import parse_args
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickletools
 import re
 import shutil
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -24,11 +26,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from inpaint_hub import Discriminator, Inpainter, checkpoint
-from inpaint_hub.history import ERRORS, Progress, append_row, largest_weights, report, stop_if_broken
-from inpaint_hub.launch import precision
+from inpaint_hub import Discriminator, Inpainter
 from inpaint_hub.metrics import METRICS
-from inpaint_hub.recipes import PRESETS, Recipe
+from inpaint_hub.training import checkpoint
+from inpaint_hub.training.history import ERRORS, Progress, append_row, largest_weights, report, stop_if_broken
+from inpaint_hub.training.launch import precision
+from inpaint_hub.training.recipes import PRESETS, Recipe
 from train_accelerate import load_holes, networks, parse_args, resume, shown_command
 
 STEPS = 20
@@ -122,6 +125,14 @@ def test_a_run_says_its_recipe(run: Path) -> None:
     assert recipe == PRESETS["cifar10"].replace(
         dataset_name=recipe.dataset_name, resolution=16, hole_min=4, hole_max=8, train_batch_size=4
     )
+
+
+def test_a_checkpoint_names_no_class_of_ours_so_that_a_module_may_move(run: Path) -> None:
+    with ZipFile(checkpoint.every(run)[-1]) as file:
+        (pickled,) = (file.read(name) for name in file.namelist() if name.endswith("data.pkl"))
+    named = [str(argument) for code, argument, _ in pickletools.genops(pickled) if code.name == "GLOBAL"]
+    assert any(name.startswith("torch") for name in named)
+    assert not [name for name in named if name.startswith(("inpaint_hub", "train_accelerate", "__main__"))]
 
 
 def tracked(folder: Path, name: str) -> list[tuple[int, float]]:

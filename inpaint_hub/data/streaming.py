@@ -1,0 +1,256 @@
+"""Training images from a stream: a data set larger than disk or memory, cut into blocks of rows.
+
+A block is read into memory and visited in an order that is a function of (seed, block), while the next
+one is read. So there is no shuffle buffer to lose: a checkpoint says where the stream stood before the
+block, and a run that goes on reads the block again and takes the very next image.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from .dataset import LOOKED_AT, SPLITS, Images, InMemory, Member, Reader, by_split, refuse_small, tensor
+from .rng import permutation
+from .sources import in_threads, load
+
+if TYPE_CHECKING:
+    from datasets import IterableDataset
+
+Place = dict[str, Any]  # where a stream stands; plain values, for a checkpoint
+START: Place = {
+    "block": 0,  # since the start of the run
+    "first": 0,  # number of its first image
+    "lap": 0,  # times the stream has ended
+    "row": 0,  # rows read in this lap
+    "lap_first": 0,  # number of the first image of this lap
+    "whole": None,  # images of a lap, known after the first
+    "rows": None,  # what the library says of its own place; None is the beginning
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """The training images (3, H, W) uint8 of consecutive rows, and the place of the stream before and after them."""
+
+    before: Place
+    images: list[Tensor]
+    unreadable: list[str]
+    after: Place
+
+
+@dataclass
+class Stream:
+    """The share of one process in a stream's training images, block after block, lap after lap."""
+
+    rows: IterableDataset  # of this process alone
+    reader: Reader
+    block_rows: int
+    piece_size: int  # images that a process takes at a time, in turn with the others
+    processes: int
+    part: str  # what its row numbers are followed by
+    count: int | None  # training images of all processes, where the source says
+    unreadable: dict[str, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._next: Future[Block] | None = None  # the block being read ahead
+        self._iterator: tuple[Place, Iterator[Any]] | None = None  # the rows under way, and the place they are at
+        self._taken = 0  # images given out
+        self._enter(self._read(START))
+
+    def take(self, first: int, count: int) -> list[Tensor]:
+        """The images number first .. first + count of a run, which is this process's turn; never those of a past block.
+
+        Raises `ConnectionError` where the stream breaks off.
+        """
+        turn, place = divmod(first, self.piece_size)
+        number = turn // self.processes * self.piece_size + place  # among this process's own
+        taken: list[Tensor] = []
+        while len(taken) < count:
+            start = number + len(taken) - self._block.before["first"]
+            order = permutation(self.reader.seed, self._block.before["block"], len(self._block.images))
+            taken += [self._block.images[n] for n in order[start : start + count - len(taken)]]
+            if self._next is None:
+                self._next = self._pool.submit(self._read, self._block.after)
+            if len(taken) < count:
+                self._advance()
+        self._taken = number + count
+        return taken
+
+    @property
+    def at_hand(self) -> InMemory:
+        """The images that can be had at any time: those of the block under way."""
+        return InMemory(self._block.images, self.reader.seed)
+
+    @property
+    def visited(self) -> int:
+        """How many different images of its share it has given out."""
+        return self._block.before["whole"] or self._taken
+
+    def state(self) -> Place:
+        """Where the stream stood before the block under way; the place in it follows from the images seen."""
+        return self._block.before | {"unreadable": [*self.unreadable], "visited": self.visited}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint: read its block again."""
+        if self._next is not None:
+            self._next.result()
+            self._next = None
+        self.unreadable.update(dict.fromkeys(state["unreadable"]))
+        self._enter(self._read({name: state[name] for name in START}))
+
+    def _advance(self) -> None:
+        assert self._next is not None
+        try:
+            self._enter(self._next.result())
+        except Exception as error:  # each protocol has its own
+            raise ConnectionError(f"the stream of {self.reader.name} broke off: {error}") from error
+        self._next = None
+
+    def _enter(self, block: Block) -> None:
+        self._block = block
+        self.unreadable.update(dict.fromkeys(block.unreadable))
+
+    def _read(self, place: Place) -> Block:
+        """The next block from `place` that holds any image. Raises `ValueError` if a whole lap held none."""
+        unreadable: list[str] = []
+        while True:
+            rows = itertools.islice(self._from(place), self.block_rows)
+            numbers = itertools.count(place["row"])
+            numbered = ((f"{next(numbers)}{self.part}", "train", row) for row in rows)
+            images, read = [], 0
+            for found in in_threads(self.reader, numbered):
+                read += 1
+                if isinstance(found, str):
+                    unreadable.append(found)
+                elif found.split == "train":
+                    images.append(tensor(found.pixels))
+            after = self._after(place, read, len(images))
+            if images:
+                return Block(place, images, unreadable, after)
+            if after["lap"] > place["lap"] and place["first"] == place["lap_first"]:
+                raise ValueError(f"{self.reader.name} streamed to its end without an image to train on{self.part}")
+            place = after
+
+    def _from(self, place: Place) -> Iterator[Any]:
+        """The rows from a place on: those under way, if they are there, else the stream opened there."""
+        if self._iterator is None or self._iterator[0] is not place:
+            self.rows.set_epoch(place["lap"])  # a place counts in its own lap only; a new lap starts at the first row
+            if place["rows"] is not None:
+                self.rows.load_state_dict(place["rows"])
+            self._iterator = (place, iter(self.rows))
+        return self._iterator[1]
+
+    def _after(self, place: Place, read: int, images: int) -> Place:
+        """The place behind `read` rows with that many training images; fewer rows than asked for end a lap."""
+        after = place | {"block": place["block"] + 1, "first": place["first"] + images}
+        if read < self.block_rows:
+            whole = after["first"] - place["lap_first"]
+            after |= {"lap": place["lap"] + 1, "row": 0, "lap_first": after["first"], "whole": whole, "rows": None}
+            self._iterator = None
+        else:
+            assert self._iterator is not None
+            after |= {"row": place["row"] + read, "rows": self.rows.state_dict()}
+            self._iterator = (after, self._iterator[1])
+        return after
+
+
+def stream_images(
+    name: str,
+    resolution: int,
+    seed: int,
+    image_column: str | None = None,
+    progress: bool = True,
+    crop_min: float = 1.0,
+    *,
+    block_rows: int,
+    held_out: int,
+    piece_size: int,
+    process: int = 0,
+    processes: int = 1,
+    any_length: bool = True,
+) -> Images:
+    """The images of a data set as `split_images` has them, in the very same splits, but the training images streamed.
+
+    Those of validation and test are collected from the beginning of the stream, up to `held_out` of
+    each, on process 0 alone. Training images are read `block_rows` rows at a time, by each of the
+    `processes` its own. Raises `ValueError` for what `split_images` does, and without `any_length`
+    where the source does not say how many images it has.
+    """
+    from datasets import concatenate_datasets
+    from datasets.distributed import split_dataset_by_node
+
+    sources = load(name, image_column, streaming=True)
+    own = {"validation", "test"} & {*sources} if "validation" in sources else set()  # what it holds out itself
+    trained = {source: rows for source, rows in sources.items() if source not in own}
+    if not trained:
+        raise ValueError(f"{name} has the splits {', '.join(sources)} and none to train on")
+    count = _count(trained, 1.0 if own else SPLITS["train"])
+    if count is None and not any_length:
+        raise ValueError("its stream does not say how many images it has: say with --max_train_steps how long to train")
+    refuse_small(itertools.islice(_chained(trained), LOOKED_AT), resolution)
+    reader = Reader(name, frozenset(sources), resolution, seed, crop_min)
+    unreadable: dict[str, None] = {}
+    searched = {source: sources[source] for source in own} or sources
+    if process == 0:
+        validation, test, read, enlarged = _held_out(searched, reader, held_out, unreadable, progress)
+    else:
+        validation = test = torch.empty(0, 3, resolution, resolution, dtype=torch.uint8)
+        read = enlarged = 0
+    rows = split_dataset_by_node(concatenate_datasets([*trained.values()]), process, processes)
+    part = f" of part {process + 1} of {processes}" if processes > 1 else ""
+    train = Stream(rows, reader, block_rows, piece_size, processes, part, count, unreadable)
+    return Images(train, validation, test, unreadable, enlarged, read)
+
+
+def _chained(sources: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return itertools.chain.from_iterable(sources.values())
+
+
+def _count(sources: dict[str, Any], share: float) -> int | None:
+    """About how many images these splits have for training, None where one does not say."""
+    total = 0
+    for source, rows in sources.items():
+        stated = (rows.info.splits or {}).get(source)
+        if stated is None or not stated.num_examples:
+            return None
+        total += stated.num_examples
+    return round(share * total)
+
+
+def _held_out(
+    sources: dict[str, Any], reader: Reader, limit: int, unreadable: dict[str, None], progress: bool
+) -> tuple[Tensor, Tensor, int, int]:
+    """Validation and test images (N, 3, S, S), up to `limit` of each; rows read, and images enlarged among them."""
+    from tqdm.auto import tqdm
+
+    members: list[Member] = []
+    counts = {"validation": 0, "test": 0}
+    read = enlarged = 0
+    bar = tqdm(desc="read for validation and test", unit=" images", disable=not progress, leave=False)
+    for source, rows in sources.items():
+        wanted = {source} if sources.keys() == counts.keys() else {*counts}
+        of_source = f" of {source}" if "validation" in reader.sources else ""
+        numbers = itertools.count()
+        for found in in_threads(reader, ((f"{next(numbers)}{of_source}", source, row) for row in rows)):
+            read += 1
+            bar.update()
+            if isinstance(found, str):
+                unreadable[found] = None
+                continue
+            enlarged += found.short_side < reader.resolution
+            if found.split in wanted and counts[found.split] < limit:
+                counts[found.split] += 1
+                members.append(found)
+            if all(counts[split] == limit for split in wanted):
+                break
+    bar.close()
+    splits = by_split(members, counts, read - len(unreadable), reader.name, unreadable)
+    return torch.stack(splits["validation"]), torch.stack(splits["test"]), read, enlarged

@@ -1,0 +1,156 @@
+"""Methods side by side: the same holes for all, figures that can be worked out, and what a report says of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from inpaint_hub.cli import main
+from inpaint_hub.data.holes import Holes
+from inpaint_hub.evaluation import comparison, report
+from inpaint_hub.evaluation.classifier import frechet
+from inpaint_hub.evaluation.comparison import compare, prepared
+from inpaint_hub.methods.registry import fill
+from inpaint_hub.metrics import METRICS
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """900 small pictures: 45 or so to compare on."""
+    place = tmp_path_factory.mktemp("many")
+    for number in range(900):
+        smooth = Image.fromarray(RANDOM.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+        smooth.resize((32, 32), Image.Resampling.BICUBIC).save(place / f"{number:03d}.png")
+    return place
+
+
+@pytest.fixture(scope="module")
+def case(folder: Path) -> tuple[dict, np.ndarray, np.ndarray]:
+    return prepared(str(folder), "test", 32, "spread", (8, 16), None, 42, 0)
+
+
+@pytest.fixture(scope="module")
+def compared(case: tuple[dict, np.ndarray, np.ndarray]) -> tuple[dict, dict, list[str]]:
+    said: list[str] = []
+    rows, results = compare(["telea", "sorcery", "cifar10"], *case[1:], said=said.append)
+    return rows, results, said
+
+
+def test_every_method_fills_the_same_holes_as_users_would(case: tuple, compared: tuple) -> None:
+    _, images, holes = case
+    rows, results, _ = compared
+    for name in rows:
+        assert np.array_equal(results[name][5], fill(images[5], holes[5], method=name))
+        assert rows[name]["figures"]["psnr_hole"].value == METRICS["psnr_hole"](results[name], images, holes)
+        assert {*METRICS, "frechet", "same_label"} == {*rows[name]["figures"]}
+        assert rows[name]["milliseconds"] > 0
+
+
+def test_a_method_that_cannot_be_had_is_said_and_left_out(compared: tuple) -> None:
+    rows, _, said = compared
+    assert list(rows) == ["telea", "cifar10"]
+    assert any(line.startswith("sorcery is left out: 'sorcery' is no method") for line in said)
+
+
+def test_the_network_needs_more_memory_than_a_library_of_c(compared: tuple) -> None:
+    rows = compared[0]
+    assert 50 < rows["telea"]["peak_mb"] < rows["cifar10"]["peak_mb"] < 4000
+
+
+def test_parts_by_area_and_by_place_hold_every_image_once(compared: tuple, case: tuple) -> None:
+    for what in ("by_area", "by_place"):
+        parts = compared[0]["telea"][what]
+        assert sum(part["images"] for part in parts.values()) >= len(case[1]) - 2  # a part of one image is left out
+
+
+def test_areas_and_places_are_those_of_the_holes() -> None:
+    holes = np.zeros((4, 20, 20), dtype=bool)
+    holes[0, 5:9, 5:9] = True  # 4 %, inside
+    holes[1, 0:10, 5:15] = True  # 25 %, at one side
+    holes[2, 10:20, 8:20] = True  # 30 %, in a corner
+    holes[3, :, 0:13] = True  # 65 %, at three sides
+    areas, places = comparison._areas(holes), comparison._places(holes)
+    assert [name for n in range(4) for name, some in areas.items() if some[n]] == [
+        "0–10 %",
+        "20–30 %",
+        "30–40 %",
+        "50–60 %",
+    ]
+    assert [name for n in range(4) for name, some in places.items() if some[n]] == [
+        "interior", "one side", "corner", "corner",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_spread_holes_are_of_every_area_at_every_place_alike(place: int) -> None:
+    holes = Holes((8, 16), {"spread": 1}).batch(1, 0, 9000, (32, 48))[:, 0].numpy()
+    where = list(comparison._places(holes).values())[place]
+    counts = [int((where & some).sum()) for some in comparison._areas(holes).values()]
+    assert np.allclose(counts, 500, atol=90)
+
+
+def test_an_interval_of_a_mean_is_the_usual_one() -> None:
+    values = np.random.default_rng(1).normal(size=4000)
+    half = comparison._half(lambda which: float(values[which].mean()), np.arange(len(values)))
+    assert half == pytest.approx(1.96 / math.sqrt(4000), rel=0.35)
+    assert comparison._half(lambda which: 0.0, np.arange(10)) is None
+
+
+def test_the_frechet_distance_of_two_normal_distributions_is_known() -> None:
+    torch.manual_seed(0)
+    one = torch.randn(60_000, 3) * torch.tensor([1.0, 2.0, 0.5])
+    two = torch.randn(60_000, 3) * torch.tensor([2.0, 2.0, 1.0]) + torch.tensor([1.0, 0.0, 0.0])
+    assert frechet(one, two) == pytest.approx(1 + 1 + 0.25, rel=0.03)
+    assert frechet(one, one) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_table_marks_the_best_of_each_figure() -> None:
+    rows = {
+        name: {"figures": {"psnr_hole": (psnr, 0.5), "seam": (seam, None)}, "milliseconds": 1.0, "peak_mb": 100.0}
+        for name, psnr, seam in (("one", 17.2, 0.2), ("two", 16.0, 0.1))
+    }
+    _, _, first, second = report.table(rows).splitlines()
+    assert first == "| one | **17.20** ± 0.50 | 0.2000 | 1.0 | 100 |"
+    assert second == "| two | 16.00 ± 0.50 | **0.1000** | 1.0 | 100 |"
+
+
+def test_the_same_command_gives_the_same_figures_again(folder: Path, tmp_path: Path) -> None:
+    found = []
+    for name in ("first", "second"):
+        command = ["compare", str(folder), "--output", str(tmp_path / name), "--methods", "telea", "--count", "12"]
+        assert main(command) == 0
+        methods = json.loads((tmp_path / name / "figures.json").read_text())["methods"]
+        found.append({what: methods["telea"][what] for what in ("figures", "by_area", "by_place")})
+        assert all((tmp_path / name / file).is_file() for file in ("README.md", "sheet.png", "curves.png"))
+    assert found[0] == found[1]
+
+
+def test_nothing_is_overwritten_unasked(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    assert main(["compare", str(folder), "--output", str(tmp_path)]) == 1
+    assert "has something in it already; give another folder, or --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (["--sides", "20", "40"], "hole_max=40, which cannot be"),
+        (["--holes", "stars"], "write kinds of rectangle"),
+        (["--count", "1"], "it takes 2 or more"),
+        (["--methods", "sorcery"], "no method is left to compare"),
+    ],
+)
+def test_a_wrong_command_is_told_what_is_wrong(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str], sentence: str
+) -> None:
+    assert main(["compare", str(folder), "--output", str(tmp_path / "new"), *wrong]) == 1
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

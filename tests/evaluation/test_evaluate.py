@@ -1,0 +1,36 @@
+"""The holes that figures are measured on are the same ones in every run, and samples are shown in a grid."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from inpaint_hub.data.holes import Holes
+from inpaint_hub.evaluation.evaluate import evaluation_holes, write_samples
+
+
+def test_the_holes_of_the_protocol_are_those_that_the_published_figures_were_measured_on() -> None:
+    holes = evaluation_holes(1000, 32, Holes((8, 16), {"rectangle": 1}))
+    assert sha256(holes.numpy().tobytes()).hexdigest().startswith("62491e24f42ecc92")
+
+
+def test_a_run_is_measured_on_plain_rectangles_if_it_trains_on_some_and_on_its_own_kinds_if_not() -> None:
+    plain = Holes((8, 16), {"rectangle": 1})
+    mixed, strokes = Holes((8, 16), {"strokes": 9, "rectangle": 1}), Holes((8, 16), {"strokes": 1})
+    assert torch.equal(evaluation_holes(50, 32, mixed), evaluation_holes(50, 32, plain))
+    assert not torch.equal(evaluation_holes(50, 32, strokes), evaluation_holes(50, 32, plain))
+
+
+@pytest.mark.parametrize(("count", "size", "columns"), [(20, 32, 16), (3, 32, 3), (20, 256, 6)])
+def test_a_grid_of_samples_has_three_rows_and_a_bounded_width(
+    count: int, size: int, columns: int, tmp_path: Path
+) -> None:
+    images = torch.rand(count, 3, size, size)
+    write_samples(tmp_path / "samples" / "000000064.png", images, images, images)
+    with Image.open(tmp_path / "samples" / "000000064.png") as picture:
+        side = max(96, size)
+        assert picture.size == (columns * (side + 2) + 2, 3 * (side + 2) + 2)

@@ -1,0 +1,89 @@
+"""Checkpoints: whole or not there, and never a silent fresh start."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+
+from inpaint_hub.training import checkpoint
+from inpaint_hub.training.recipes import PRESETS
+
+
+def test_the_latest_checkpoint_comes_back(tmp_path: Path) -> None:
+    for step in (9, 10, 100):
+        checkpoint.save(tmp_path, step, {"step": step, "weights": torch.ones(3)})
+    state = checkpoint.load(tmp_path, "latest")
+    assert state is not None
+    assert state["step"] == 100
+
+
+def test_a_folder_without_checkpoints_starts_afresh(tmp_path: Path) -> None:
+    assert checkpoint.load(tmp_path / "new", "latest") is None
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    for step in (9, 10, 100):
+        checkpoint.save(tmp_path, step, {"step": step}, keep=2)
+    assert [path.name for path in checkpoint.every(tmp_path)] == ["checkpoint-10.pt", "checkpoint-100.pt"]
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_the_one_just_saved_is_kept_whatever_damaged_one_has_a_higher_number(tmp_path: Path, keep: int) -> None:
+    for step in (4, 8):
+        checkpoint.save(tmp_path, step, {"step": step})
+    damage(tmp_path / "checkpoint-8.pt")
+    checkpoint.save(tmp_path, 6, {"step": 6}, keep=keep)  # the run went on from 4
+    assert checkpoint.load(tmp_path, "latest") == {"step": 6}
+    assert [path.name for path in checkpoint.every(tmp_path)] == ["checkpoint-4.pt", "checkpoint-6.pt"][-keep:]
+
+
+def test_where_one_cannot_be_written_the_error_names_the_last_good_one_and_nothing_half_written_stays(
+    tmp_path: Path,
+) -> None:
+    checkpoint.save(tmp_path, 1, {"step": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(
+            OSError, match=r"cannot save .*checkpoint-2\.pt: .*; the last checkpoint is checkpoint-1\.pt"
+        ):
+            checkpoint.save(tmp_path, 2, {"weights": torch.ones(1_000_000)}, keep=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-1.pt"]
+    assert checkpoint.load(tmp_path, "latest") == {"step": 1}
+
+
+def test_a_damaged_latest_checkpoint_is_skipped_with_a_warning(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, {"step": 1})
+    damage(checkpoint.save(tmp_path, 2, {"step": 2}))
+    with pytest.warns(UserWarning, match=r"checkpoint-2\.pt cannot be read"):
+        state = checkpoint.load(tmp_path, "latest")
+    assert state == {"step": 1}
+
+
+def test_when_none_can_be_read_it_is_an_error(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 2, {"step": 2}).write_bytes(b"half")
+    with pytest.warns(UserWarning, match="cannot be"), pytest.raises(ValueError, match="none of the 1 checkpoints"):
+        checkpoint.load(tmp_path, "latest")
+
+
+def test_what_was_left_half_written_is_no_checkpoint(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 2, {"step": 2})
+    (tmp_path / "checkpoint-3.partial").write_bytes(b"half")
+    assert checkpoint.load(tmp_path, "latest") == {"step": 2}
+    checkpoint.save(tmp_path, 4, {"step": 4})
+    assert not list(tmp_path.glob("*.partial"))  # it went when room was needed
+
+
+def test_a_class_of_ours_is_refused_so_that_no_move_of_a_module_makes_a_checkpoint_unreadable(tmp_path: Path) -> None:
+    path = checkpoint.save(tmp_path, 2, {"recipe": PRESETS["paper"]})
+    with pytest.raises(ValueError, match=r"checkpoint-2\.pt cannot be read"):
+        checkpoint.load(tmp_path, str(path))

@@ -1,0 +1,91 @@
+"""What a run records says what happened, and when the discriminator has won."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from inpaint_hub.training.history import WON_UPDATES, Progress, has_won, no_number, plot, write_rows
+
+
+def rows(*errors: float, every: int = 100) -> list[dict[str, float]]:
+    """Rows `every` so many updates, whose real and fake error are each half of `errors`."""
+    return [
+        {"step": (number + 1) * every, "real": error / 2, "fake": error / 2, "adversarial": 5.0}
+        for number, error in enumerate(errors)
+    ]
+
+
+def test_a_row_holds_the_mean_of_each_figure_since_the_last_one() -> None:
+    progress = Progress()
+    for error in (1.0, 2.0, 6.0):
+        progress.add({"real": torch.tensor(error)}, 4)
+    progress.add({"real": torch.tensor(3.0), "score_real": torch.tensor(0.75)}, 4)
+    row = progress.row(progress.means(), 0.25, 1e-3, "mse")
+    known = {"step": 4, "images_seen": 16, "epoch": 0.25, "real": 3.0, "score_real": 0.75, "learning_rate": 1e-3}
+    assert known.items() <= row.items()
+    assert row["images_per_second"] > 0
+    progress.add({"real": torch.tensor(5.0)}, 4)
+    assert progress.means() == {"real": 5.0}
+
+
+def test_an_error_or_a_score_that_is_no_number_is_named() -> None:
+    assert no_number({"reconstruct": 0.1, "real": math.nan}) == "the real error is nan"
+    assert no_number({"score_real": math.inf}) == "the score_real is inf"
+    assert no_number({"real": 0.1, "score_real": 0.5}) is None
+
+
+def test_a_gradient_that_overflowed_in_half_precision_stops_nothing_and_stays_out_of_the_row() -> None:
+    progress = Progress()
+    progress.add({"real": torch.tensor(1.0), "grad_norm_real": torch.tensor(math.inf)}, 4)
+    means = progress.means()
+    assert no_number(means) is None
+    assert "grad_norm_real" not in progress.row(means, 0.25, 1e-3, "mse")
+
+
+@pytest.mark.parametrize(
+    ("errors", "won"),
+    [
+        ([0.01] * 5, True),
+        ([0.7, *[0.01] * 5], True),
+        ([0.01] * 4, False),  # not for long enough
+        ([0.01, 0.01, 0.06, *[0.01] * 4], False),  # not all the time
+        ([*[0.01] * 5, 0.06], False),  # not any more
+        ([0.05] * 5, False),
+        ([], False),
+    ],
+)
+def test_the_discriminator_has_won_when_its_error_is_next_to_nothing_for_long(errors: list[float], won: bool) -> None:
+    assert WON_UPDATES == 500
+    assert has_won(rows(*errors), "cross-entropy") is won
+
+
+def test_squared_errors_are_smaller_so_that_winning_is_too() -> None:
+    assert not has_won(rows(*[0.01] * 6), "mse")
+    assert has_won(rows(*[0.001] * 6), "mse")
+
+
+def test_a_discriminator_that_trains_alone_has_no_one_to_win_against() -> None:
+    alone = [{name: value for name, value in row.items() if name != "adversarial"} for row in rows(*[0.01] * 8)]
+    assert not has_won(alone, "cross-entropy")
+
+
+def test_rows_replace_whatever_the_file_held(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "metrics.jsonl"
+    write_rows(path, rows(0.1, 0.2, 0.3))
+    with path.open("a") as file:
+        file.write('{"step": 400, "re')  # killed there
+    write_rows(path, rows(0.1, 0.2))
+    assert [json.loads(line) for line in path.read_text().splitlines()] == rows(0.1, 0.2)
+
+
+def test_a_plot_is_drawn_of_rows_with_and_without_validation(tmp_path: Path) -> None:
+    some = [{"epoch": 0.5, "reconstruct": 0.1}, {"epoch": 1.0, "reconstruct": 0.05, "psnr_hole": 12.0}]
+    plot(some, tmp_path / "errors.png")
+    with Image.open(tmp_path / "errors.png") as picture:
+        assert picture.size == (1100, 640)
