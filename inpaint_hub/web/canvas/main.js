@@ -9,9 +9,10 @@ import {Texts} from './texts.js'
 import {Refused, Server, Unreachable} from './transport.js'
 
 const RETRY_S = [2, 4, 8, 15, 30, 60]
+const SAID_PX = 44  // room for what is said below the photo
 const ORIENTED = ['image/jpeg']  // formats that every browser turns upright, so that brushing need not wait
 
-// `element` holds canvas.html; `props` has texts, methods, examples, default_method, limits and address.
+// `element` holds canvas.html; `props` has texts, methods, default_method, examples and limits.
 export function start(element, props) {
   new Page(element.querySelector('.editor'), props)
 }
@@ -39,7 +40,8 @@ class Page {
     })
     this.#setUpControls()
     listenForPhotos(this.parts, {photo: (file, others) => this.#openNew(file, others)})
-    showExamples(this.parts.examples, props.examples, this.texts.language, {
+    const examples = props.examples.map(each => ({...each, address: `${window.gradio_config.root}/${each.address}`}))
+    showExamples(this.parts.examples, examples, this.texts.language, {
       example: (address, name, strokes) => this.#openExample(address, name, strokes),
     })
     listenForKeys(this.editor, this.parts)
@@ -263,7 +265,7 @@ class Page {
 
   async #download() {
     const last = this.editor.history.fills.at(-1)
-    await this.#ask('save_photo', async () => ({format: this.parts.format.value}), answer => {
+    await this.#ask('save_photo', async () => ({file_format: this.parts.format.value}), answer => {
       const link = document.createElement('a')
       link.href = this.server.address(answer.path)
       link.download = answer.name
@@ -432,8 +434,9 @@ class Page {
   // The photo takes the width, and no more of the height than leaves the bar in sight.
   #fit() {
     if (!this.editor.picture) return
-    const top = this.root.getBoundingClientRect().top + window.scrollY
-    const room = window.innerHeight - Math.min(top, 0.4 * window.innerHeight) - this.parts.bar.offsetHeight - 48
+    const top = this.root.querySelector('.stage').getBoundingClientRect().top + window.scrollY
+    const below = this.parts.bar.offsetHeight + SAID_PX
+    const room = window.innerHeight - Math.min(top, 0.3 * window.innerHeight) - below
     this.editor.fitInto(this.root.clientWidth, Math.max(200, room))
     this.parts.divider.style.setProperty('--at', `${this.parts.divider.value}%`)
   }

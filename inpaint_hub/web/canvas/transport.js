@@ -107,9 +107,8 @@ export class Server {
         if (message.msg === 'progress') onProgress?.(progressOf(message.progress_data.at(-1) ?? {}))
         if (message.msg === 'unexpected_error' || message.msg === 'server_stopped') lost()
         if (message.msg === 'process_completed') {
-          if (!message.success) return end(reject, new Refused(message.output.error ?? ''))
-          const [answer] = message.output.data
-          end(...(answer.error ? [reject, new Refused(answer.error, answer.kind)] : [resolve, answer]))
+          if (!message.success) return end(reject, new Refused(message.output.error ?? '', message.output.title))
+          end(resolve, message.output.data[0])
         }
       }
     })
