@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import struct
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,8 @@ def read(path: str | Path, max_pixels: int | None = None) -> Photo:
 
 def decoded(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     """The photo in a file's bytes; `name` is for the errors."""
+    if data[4:8] == b"ftyp" and data[8:12] in HEIF:
+        _register_heif()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Pillow refuses twice its limit
@@ -95,20 +99,17 @@ def decoded(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         pictures = getattr(image, "n_frames", 1)
     except _TooLargeError as error:
-        megapixels, most = image.width * image.height / 10**6, (max_pixels or 0) / 10**6
-        raise ValueError(
-            f"{name} has {megapixels:.2f} megapixels, {most:g} are allowed; scale it down first"
-        ) from error
-    except Image.DecompressionBombError as error:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
-        raise ValueError(f"{name} has more than {limit} megapixels; scale it down first") from error
+        raise ValueError(_too_large(name, image.width * image.height, max_pixels)) from error
+    except Image.DecompressionBombError as error:  # it says how many pixels there are
+        (pixels,) = re.findall(r"\((\d+) pixels\)", str(error))
+        raise ValueError(_too_large(name, int(pixels), max_pixels)) from error
     except Exception as error:  # Pillow does not say what a broken file raises
         if data[4:8] == b"ftyp" and data[8:12] in HEIF:
             raise ValueError(f"{name} is HEIC, which cannot be read here; convert it to JPEG or PNG first") from error
         if isinstance(error, Image.UnidentifiedImageError):
             raise ValueError(f"{name} is no picture of a format that can be read here") from error
         raise ValueError(f"{name} is broken and cannot be read ({_first_line(error)})") from error
-    if pictures > 1 and image.format != "MPO":  # what phones write: the photo, then its preview or depth map
+    if pictures > 1 and image.format not in ("MPO", "HEIF"):  # phones write the photo, then its preview or depth map
         raise ValueError(
             f"{name} holds {pictures} pictures, an animation or pages, and only one can be filled;"
             " save the one that you mean as a file of its own"
@@ -126,6 +127,20 @@ def decoded(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
         settings=_settings(image, data),
         notes=tuple(notes),
     )
+
+
+def _too_large(name: str, pixels: int, max_pixels: int | None) -> str:
+    most = min(max_pixels or pixels, 2 * (Image.MAX_IMAGE_PIXELS or pixels))  # Pillow refuses twice its limit
+    return f"{name} has {pixels / 10**6:.2f} megapixels, {most / 10**6:g} are allowed; scale it down first"
+
+
+@lru_cache(maxsize=1)
+def _register_heif() -> None:
+    """Let Pillow open HEIC, where the library for it is installed."""
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
 
 
 def _first_line(error: Exception) -> str:

@@ -7,6 +7,8 @@ import numpy as np
 LONGEST_PX = 480  # of what GrabCut looks at
 SURROUNDINGS = 0.3  # of the outline's longer side, seen around it: what is surely not the object
 ROUNDS = 4
+CORE = 0.8  # of the greatest depth within the outline; what lies deeper is the object
+CLOSING = 0.02  # of what is seen; narrower gaps belong to the object
 LEAST_PART = 0.08  # of the outline; an object that is smaller was not found
 GROWTH = 0.012  # of the outline's longer side, so that no rim of the object stays
 LEAST_GROWTH_PX = 2
@@ -43,19 +45,26 @@ def select(image: np.ndarray, outline: np.ndarray) -> np.ndarray:
     labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     rim = inside - cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=max(1, min(small) // 60))
     labels[rim > 0] = cv2.GC_PR_BGD  # a loose outline runs beside the object
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
+    labels[depth > CORE * depth.max()] = cv2.GC_FGD
     cv2.setRNGSeed(0)
     cv2.grabCut(crop, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
     found = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    found = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, _disc(round(CLOSING * max(small)))) & inside
     if found.sum() < LEAST_PART * inside.sum():
         return outline
     found = _without_gaps(found)
     grow_px = max(LEAST_GROWTH_PX, round(GROWTH * longer))
     large = cv2.resize(found * 255, size, interpolation=cv2.INTER_LINEAR) > 127
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow_px + 1,) * 2)
     result = np.zeros_like(outline)
-    result[seen] = cv2.dilate(large.astype(np.uint8), kernel) > 0
+    result[seen] = cv2.dilate(large.astype(np.uint8), _disc(grow_px)) > 0
     return result
+
+
+def _disc(radius: int) -> np.ndarray:
+    import cv2
+
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
 
 
 def _without_gaps(found: np.ndarray) -> np.ndarray:
