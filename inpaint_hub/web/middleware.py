@@ -71,12 +71,12 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send)
+        body = _Body(receive, scope, self.max_upload_bytes)
+        answer = _Answer(send, body)
         denied = denial_reason(scope["path"]) or self._over_share(scope)
         if denied:
             await answer.end(*denied)
             return
-        body = _Body(receive, scope, self.max_upload_bytes)
         try:
             body.check_announced_length()
             await self.app(scope, body.receive, answer.send)
@@ -95,27 +95,34 @@ class Guard:
 
 
 class _Answer:
-    """What is sent, which ends once."""
+    """What is sent, which ends once; about a body that was refused nothing is said but that."""
 
-    def __init__(self, send: Any) -> None:
+    def __init__(self, send: Any, body: _Body) -> None:
         self._send = send
+        self._body = body
         self._started = self._ended = False
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
-            self._started = True
-            message["headers"] = [*message.get("headers", []), (b"x-content-type-options", b"nosniff")]
-        elif message["type"] == "http.response.body":
-            self._ended = not message.get("more_body", False)
+            if self._body.ended:
+                raise self._body.ended
+            await self._start(message)
+            return
+        self._ended = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
+
+    async def _start(self, message: Any) -> None:
+        self._started = True
+        headers = [*message.get("headers", []), (b"x-content-type-options", b"nosniff")]
+        await self._send({**message, "headers": headers})
 
     async def end(self, status: int, sentence: str) -> None:
         if not self._started:
             headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
-            await self.send({"type": "http.response.start", "status": status, "headers": headers})
-            await self.send({"type": "http.response.body", "body": sentence.encode()})
+            await self._start({"type": "http.response.start", "status": status, "headers": headers})
+            await self._send({"type": "http.response.body", "body": sentence.encode()})
         elif not self._ended:
-            await self.send({"type": "http.response.body", "body": b""})
+            await self._send({"type": "http.response.body", "body": b""})
 
 
 class _Body:
@@ -197,6 +204,8 @@ def _expected_end(error: BaseException, path: str) -> _EndedError | None:
         return _expected_end(inner[0], path)
     if isinstance(error, _EndedError):
         return error
+    if isinstance(error, RuntimeError) and error.__cause__:  # so does Starlette wrap what comes after the first bytes
+        return _expected_end(error.__cause__, path)
     kind = type(error).__name__
     if kind == "ClientDisconnect":
         return _EndedError(400, TOO_SLOW)

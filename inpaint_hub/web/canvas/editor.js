@@ -6,6 +6,7 @@ import {View} from './view.js'
 
 const MARK_COLOR = '#ff2e88', MARK_OPACITY = 0.55
 const PIXELATED_FROM = 3  // CSS pixels of a photo's pixel
+const THUMB_PX = 44  // of the divider, as in canvas.css; its middle reaches the photo's edges
 export const SIZES = {least: 4, most: 200}  // the brush's diameter in CSS pixels
 
 export class Editor {
@@ -58,6 +59,7 @@ export class Editor {
     if (!this.view) return
     this.view.fitInto(width, height)
     Object.assign(this.canvas.style, {width: `${this.view.width}px`, height: `${this.view.height}px`})
+    this.stage.querySelector('.divider').style.width = `${this.view.width + THUMB_PX}px`
     this.draw()
   }
 

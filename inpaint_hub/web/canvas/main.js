@@ -99,7 +99,6 @@ class Page {
     }
     divider.oninput = () => {
       this.editor.divider = divider.value / 100
-      divider.style.setProperty('--at', `${divider.value}%`)
       this.editor.draw()
     }
   }
@@ -163,7 +162,7 @@ class Page {
 
   async #openMask(file) {
     this.parts.mask.value = ''
-    if (!file || !this.photo) return this.#sayProblem(this.texts.say('no_photo'))
+    if (!file) return
     await this.#ask('read_mask', async signal => ({mask: await this.server.upload(file, {signal})}), answer => {
       this.editor.add({kind: 'mask', image: answer.image, box: answer.box})
     })
@@ -173,6 +172,7 @@ class Page {
 
   #addShape(shape, tool) {
     this.#sayProblem('')
+    this.comparison.close()
     if (tool === 'select') return this.#select(shape)
     this.editor.add(shape)
     if (this.parts.auto.checked && shape.kind !== 'erase') this.#fill()
@@ -200,15 +200,16 @@ class Page {
   // ---- filling
 
   async #fill() {
-    if (!this.photo) return this.#sayProblem(this.texts.say('no_photo'))
-    if (this.#work) return
-    const {history} = this.editor
+    if (this.root.dataset.busy === 'opening') await this.photo.opened.catch(() => {})  // brushing did not wait for it
+    if (this.#work || !this.photo) return
+    const {photo} = this, {history} = this.editor
+    this.comparison.close()
     if (!history.strokes.length && history.fills.length) this.#step('undo')  // the same hole again
     const count = history.length
     const stop = this.#begin('filling')
     try {
       const fill = await this.#fillBy(this.#method, stop.signal)
-      if (!history.insertFill(fill, count)) return
+      if (this.photo !== photo || !history.insertFill(fill, count)) return
       this.#sayFill(fill)
     } catch (error) {
       if (error.name !== 'AbortError') this.#sayProblem(this.#sentenceOf(error))
@@ -252,7 +253,6 @@ class Page {
   }
 
   async #compare() {
-    if (!this.photo) return this.#sayProblem(this.texts.say('no_photo'))
     const {history, picture} = this.editor
     if (!history.strokes.length && history.fills.length) this.#step('undo')
     if (!history.strokes.length) return this.#sayProblem(this.texts.say('no_hole'))
@@ -438,6 +438,5 @@ class Page {
     const below = this.parts.bar.offsetHeight + SAID_PX
     const room = window.innerHeight - Math.min(top, 0.3 * window.innerHeight) - below
     this.editor.fitInto(this.root.clientWidth, Math.max(200, room))
-    this.parts.divider.style.setProperty('--at', `${this.parts.divider.value}%`)
   }
 }

@@ -34,7 +34,8 @@ function paintLine(context, {points, radius}) {
   context.lineWidth = 2 * radius
   context.beginPath()
   context.moveTo(...points[0])
-  for (const [x, y] of points) context.lineTo(x, y)  // a line of no length is a dot
+  for (const [x, y] of points) context.lineTo(x, y)
+  if (points.length === 1) context.lineTo(points[0][0] + 1e-3, points[0][1])  // browsers draw no line of no length
   context.stroke()
 }
 
