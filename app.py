@@ -104,7 +104,8 @@ class UploadParser(route_utils.GradioMultiPartParser):
 class Page(gr.Blocks):
     """A page that says in a sentence what it cannot take, where Gradio is silent or names its classes."""
 
-    methods: Collection[str] = ()  # that may be chosen
+    methods: Collection[str]  # that may be chosen
+    pool: WorkerPool
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *arguments: Any, **options: Any) -> list[Any]:
         """Return what an event's function takes; `inputs` as they came."""
@@ -325,8 +326,8 @@ def build(model: str = DEFAULT_METHOD, **limits: int) -> Page:
     with Page(title=text.TITLE, analytics_enabled=False, delete_cache=(min(60, limit["keep"]), limit["keep"])) as page:
         page.methods = [choice.name for choice in text.choices(model)]
         max_pixels = limit["max_megapixels"] * 10**6
-        pool = WorkerPool(limit["concurrency"], limit["time_limit"], max_pixels, page.GRADIO_CACHE)
-        endpoints = Endpoints(pool, model)
+        page.pool = WorkerPool(limit["concurrency"], limit["time_limit"], max_pixels, page.GRADIO_CACHE)
+        endpoints = Endpoints(page.pool, model)
         gr.HTML(
             html_template=(CANVAS / "canvas.html").read_text(encoding="utf-8"),
             js_on_load=_import_js("main.js", "start(element, props)"),
@@ -467,6 +468,7 @@ def launch_options(page: Page, **limits: int) -> dict[str, Any]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        page.pool.close()
 
     guard = {
         "max_upload_bytes": limits["max_upload_mb"] * MEGABYTE,

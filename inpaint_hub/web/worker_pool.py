@@ -43,11 +43,12 @@ class WorkerPool:
     """
 
     def __init__(self, count: int, limit_s: float, max_pixels: int, cache: str) -> None:
-        self._fills: LifoQueue[Worker] = LifoQueue()
-        for _ in range(count):
-            self._fills.put(Worker(limit_s))
+        self._workers = [Worker(limit_s) for _ in range(count + 1)]
         self._moments: LifoQueue[Worker] = LifoQueue()
-        self._moments.put(Worker(limit_s))
+        self._moments.put(self._workers[0])
+        self._fills: LifoQueue[Worker] = LifoQueue()
+        for worker in self._workers[1:]:
+            self._fills.put(worker)
         self._max_pixels = max_pixels
         self._cache = cache
 
@@ -110,6 +111,11 @@ class WorkerPool:
     def new_folder(self) -> str:
         """Make a folder for one call's files."""
         return tempfile.mkdtemp(dir=self._cache)
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers:
+            worker.close()
 
     def _fill(
         self, function: Callable[..., Any], arguments: tuple[Any, ...], method: str, wanted: StillWanted, **options: Any
