@@ -27,12 +27,23 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from inpaint_hub import hub
-from inpaint_hub.data.dataset import TERMS, Batch, Images, Training, mean_color, split_images, training_batch
+from inpaint_hub.data.dataset import (
+    TERMS,
+    Batch,
+    Images,
+    Training,
+    downscale,
+    mean_color,
+    split_images,
+    training_batch,
+)
 from inpaint_hub.data.holes import Holes, read_masks
 from inpaint_hub.data.sources import reason
 from inpaint_hub.data.streaming import Stream, stream_images
 from inpaint_hub.evaluation.evaluate import SAMPLES, compare, evaluation_holes, validate
 from inpaint_hub.models.context_encoder import ContextEncoder
+from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
+from inpaint_hub.models.features import TRAINING, FeatureNetwork
 from inpaint_hub.models.networks import Discriminator, Generator, Painter
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.dry_run import estimate
@@ -42,7 +53,7 @@ from inpaint_hub.training.launch import StopRequest, launch_error, launch_warnin
 from inpaint_hub.training.optim import optimizers
 from inpaint_hub.training.recipes import PRESETS, Recipe
 from inpaint_hub.training.sync_batchnorm import synchronize
-from inpaint_hub.training.train_step import iterate, mean_over_processes
+from inpaint_hub.training.train_step import Networks, mean_over_processes, train_step
 
 SETTLE_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
 
@@ -80,8 +91,10 @@ def main() -> None:
     total_images = steps * recipe.train_batch_size
 
     # Networks and optimisers.
-    generator, discriminator = networks(recipe, broadcast_object_list([mean_color(images.train.at_hand.images)])[0])
-    threads = threads_for(generator, recipe.resolution, accelerator)
+    color = broadcast_object_list([mean_color(images.train.at_hand.images)])[0]
+    generator, discriminator = networks(recipe, color, recipe.resolution_at(total_images - 1))
+    features = load_features(recipe, accelerator)
+    threads = threads_for(generator, recipe.resolution_at(0), accelerator)
     average = AveragedModel(
         generator.to(accelerator.device),
         multi_avg_fn=moving_average(recipe.train_batch_size, recipe.ema_half_life),
@@ -106,36 +119,40 @@ def main() -> None:
     for name, some in (("generator", generator_optimizers), ("discriminator", discriminator_optimizers)):
         parts |= {f"{name}_optimizer_{number}": optimizer for number, optimizer in enumerate(some)}
 
-    def batch_from(source: Training, first: int, count: int, flip: bool = recipe.flip) -> Batch:
+    def batch_from(source: Training, first: int, count: int, resolution: int, flip: bool = recipe.flip) -> Batch:
         return training_batch(
-            source, first, count, seed=args.seed, resolution=recipe.resolution,
-            holes=holes, crop_min=recipe.crop_min, flip=flip,
+            source, first, count, seed=args.seed, resolution=resolution,
+            holes=holes_at(resolution), crop_min=recipe.crop_min, flip=flip,
         )  # fmt: skip
+
+    def holes_at(resolution: int) -> Holes:
+        return dataclasses.replace(holes, sides=recipe.hole_sides_at(resolution))
 
     def own_batch(images_seen: int) -> Batch:
         """This process's images of an update: its share of each piece, so that processes together see whole ones."""
         shares = range(accelerator.process_index, pieces * processes, processes)
+        resolution = recipe.resolution_at(images_seen)
         try:
-            own = [batch_from(images.train, images_seen + share * piece_size, piece_size) for share in shares]
+            own = [
+                batch_from(images.train, images_seen + share * piece_size, piece_size, resolution) for share in shares
+            ]
         except ConnectionError as error:
             sys.exit(f"{error}; the same command goes on from the last checkpoint")
         return Batch(*map(torch.cat, zip(*own, strict=True)))
 
-    def run_updates(updates: tuple[str, ...], batch: Batch, norms: bool = False) -> dict[str, Tensor]:
-        return iterate(
-            updates, recipe, accelerator,
-            generator, discriminator, generator_optimizers, discriminator_optimizers,
-            batch.images.to(accelerator.device), batch.holes.to(accelerator.device),
-            batch.boxes.to(accelerator.device), norms,
-        )  # fmt: skip
+    trained = Networks(generator, discriminator, generator_optimizers, discriminator_optimizers, features)
 
-    def settled() -> Painter:
-        batches = range(0, max(512, SETTLE_PX // recipe.resolution**2), 256)
-        settle(averaged, (batch_from(images.train.at_hand, n, 256, flip=False) for n in batches))
+    def run_updates(updates: tuple[str, ...], batch: Batch, norms: bool = False) -> dict[str, Tensor]:
+        batch = Batch(*(tensor.to(accelerator.device) for tensor in batch))
+        return train_step(updates, recipe, accelerator, trained, batch, log_grad_norms=norms)
+
+    def settled(resolution: int) -> Painter:
+        batches = range(0, max(512, SETTLE_PX // resolution**2), 256)
+        settle(averaged, (batch_from(images.train.at_hand, n, 256, resolution, flip=False) for n in batches))
         return averaged
 
     if args.dry_run:
-        accelerator.print(estimate(recipe, parts, total_images, run_updates, own_batch(0)))
+        accelerator.print(estimate(recipe, parts, total_images, run_updates, own_batch))
         return
 
     # Resume. Nothing that decides the weights may have changed but the length of the run.
@@ -206,7 +223,9 @@ def main() -> None:
             if accelerator.is_main_process:
                 if epoch_ends:
                     grid = args.output_dir / "samples" / f"{progress.images_seen:09d}.png"
-                    row |= validate(settled(), images.validation[: args.num_validation_images], holes, grid)
+                    side = recipe.resolution_at(progress.images_seen - 1)
+                    shown = downscale(images.validation[: args.num_validation_images], side)
+                    row |= validate(settled(side), shown, holes_at(side), grid)
                 report(progress.history, recipe, args.output_dir, bar.write)
             row = {name: value for name, value in row.items() if name != "step"}  # a word that trackio keeps to itself
             accelerator.log(row, step=progress.images_seen)
@@ -232,18 +251,21 @@ def main() -> None:
 
     # Publish: weights in half precision, and a card with figures measured on those very weights.
     if accelerator.is_main_process:
+        side = recipe.resolution_at(total_images - 1)
         if progress.before_adversarial:
             interpolate(averaged, progress.before_adversarial, recipe.interpolation)
-            settled()
+            settled(side)
         generator = halve(averaged).float().cpu()
         facts = card_facts(args, recipe, progress, accelerator)
         facts["counts"] = {"validation": len(images.validation), "test": len(images.test)}
         facts["counts"]["train"] = sum(place["visited"] for place in places) if stream else images.train.count
         images.unreadable.update({name: None for place in places for name in place["unreadable"]})
         facts["unreadable"] = [*images.unreadable]
-        tested = evaluation_holes(len(images.test), recipe.resolution, holes)
-        facts["figures"] = compare({"this model": generator}, images.test, tested)
-        validate(generator, images.validation[:SAMPLES], holes, args.output_dir / "samples.png")
+        tested = evaluation_holes(len(images.test), side, holes_at(side))
+        facts["figures"] = compare({"this model": generator}, downscale(images.test, side), tested)
+        validate(
+            generator, downscale(images.validation[:SAMPLES], side), holes_at(side), args.output_dir / "samples.png"
+        )
         publish(generator, parts["discriminator"], facts, args.output_dir)
         print(*images.remarks(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
         if args.push_to_hub:
@@ -280,31 +302,47 @@ def load_holes(recipe: Recipe) -> Holes:
     return Holes((recipe.hole_min, recipe.hole_max), recipe.hole_mix(), masks)
 
 
-def networks(recipe: Recipe, fill_color: tuple[float, float, float]) -> tuple[Painter, Discriminator]:
+def load_features(recipe: Recipe, accelerator: Accelerator) -> FeatureNetwork | None:
+    """The feature network, if a loss of the recipe looks through it."""
+    if recipe.discriminator != "features" and not recipe.perceptual_weight:
+        return None
+    try:
+        return FeatureNetwork(TRAINING).to(accelerator.device)
+    except ImportError as error:
+        sys.exit(f"the feature network cannot be loaded ({error}); pip install 'inpaint-hub[train]' brings it")
+
+
+def networks(
+    recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int
+) -> tuple[Painter, Discriminator | FeatureDiscriminator]:
     """Both networks at the start of a run: random, or with the weights of `init_from`, if it has both."""
-    generator = painter(recipe, fill_color)
-    discriminator = Discriminator(min(recipe.resolution, 256), local=recipe.local_discriminator)
+    generator = painter(recipe, fill_color, final_resolution)
+    discriminator: Discriminator | FeatureDiscriminator
+    if recipe.discriminator == "features":
+        discriminator = FeatureDiscriminator(recipe.local_discriminator)
+    else:
+        discriminator = Discriminator(min(recipe.resolution, 256), recipe.local_discriminator)
     if recipe.init_from is None:
-        generator.silence_unseen_taps(recipe.resolution)
+        generator.silence_unseen_taps(recipe.resolution_at(0))
     else:
         try:
             folder = hub.folder_of(recipe.init_from)
             generator.load_state_dict(type(generator).from_pretrained(folder).state_dict())
             if (folder / "discriminator").is_dir():
-                found = Discriminator.from_pretrained(folder / "discriminator")
-                fits = found.image_size == discriminator.image_size
-                if fits and (found.local_branch is not None) == recipe.local_discriminator:
+                config = json.loads((folder / "discriminator" / "config.json").read_text())
+                if config == discriminator._hub_mixin_config:
+                    found = type(discriminator).from_pretrained(folder / "discriminator")
                     discriminator.load_state_dict(found.state_dict())
         except (ValueError, OSError, RuntimeError) as error:
             sys.exit(f"cannot start from {recipe.init_from}: {error}")
     return generator.to(memory_format=torch.channels_last), discriminator.to(memory_format=torch.channels_last)
 
 
-def painter(recipe: Recipe, fill_color: tuple[float, float, float]) -> Painter:
-    """The recipe's generator, random."""
+def painter(recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int) -> Painter:
+    """The recipe's generator, random; it is to know how large the holes are that a run ends with."""
     if recipe.generator == "context-encoder":
         return ContextEncoder(fill_color, recipe.hole_max, recipe.resolution)
-    return Generator(fill_color, recipe.hole_max, dilated=recipe.generator == "dilated")
+    return Generator(fill_color, recipe.hole_sides_at(final_resolution)[1], dilated=recipe.generator == "dilated")
 
 
 def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any]) -> Progress:
@@ -357,7 +395,9 @@ def shown_command(argv: list[str], token: str | None) -> str:
     return shlex.join(["accelerate", "launch", *(word.replace(token, "...") if token else word for word in argv)])
 
 
-def publish(generator: Painter, discriminator: Discriminator, facts: dict[str, Any], folder: Path) -> None:
+def publish(
+    generator: Painter, discriminator: Discriminator | FeatureDiscriminator, facts: dict[str, Any], folder: Path
+) -> None:
     """FOLDER as a model folder: the generator, its card, and the discriminator in a folder of its own."""
     (folder / "README.md").unlink(missing_ok=True)  # the mixin would keep the card of a shorter run
     halve(generator).save_pretrained(folder, model_card_kwargs=facts)

@@ -2,7 +2,7 @@
 
     python benchmarks/training_speed.py
 
-At 32 px with batch 64 and at 128 px with batch 16, fp32 and bf16, by `training.train_step.iterate`
+At 32 px with batch 64 and at 128 px with batch 16, fp32 and bf16, by `training.train_step.train_step`
 itself. The rate is of one large product in the same precision and run; a precision at a tenth of the
 other's rate is left out. Median of the rounds, slowest and fastest beside it.
 """
@@ -19,11 +19,12 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+from inpaint_hub.data.dataset import Batch
 from inpaint_hub.data.holes import Holes, bounding_boxes
 from inpaint_hub.models.networks import Discriminator, Generator
 from inpaint_hub.training.optim import optimizers
 from inpaint_hub.training.recipes import PRESETS
-from inpaint_hub.training.train_step import iterate
+from inpaint_hub.training.train_step import Networks, train_step
 
 SIZES = ((32, 64), (128, 16))  # px, batch
 PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16}
@@ -69,16 +70,13 @@ def main() -> None:
             if args.torch_compile:
                 generator.compile()
                 discriminator.compile()
-            networks = accelerator.prepare(generator, discriminator)
             both = [[accelerator.prepare(one) for one in some] for some in optimizers(recipe, generator, discriminator)]
+            networks = Networks(*accelerator.prepare(generator, discriminator), *both)
             image = torch.rand(batch, 3, size, size, device=accelerator.device)
             hole = Holes((size // 4, size // 2), {"rectangle": 1}).batch(0, 0, batch, (size, size))
-            hole, boxes = hole.to(accelerator.device), bounding_boxes(hole).to(accelerator.device)
+            data = Batch(image, hole.to(accelerator.device), bounding_boxes(hole).to(accelerator.device))
             for name, updates in UPDATES.items():
-                work = partial(
-                    iterate, updates, recipe, accelerator,
-                    networks[0], networks[1], both[0], both[1], image, hole, boxes,
-                )  # fmt: skip
+                work = partial(train_step, updates, recipe, accelerator, networks, data)
                 found = times(work, args.rounds, accelerator.device)
                 speeds = sorted(batch / seconds for seconds in found)
                 middle = statistics.median(speeds)

@@ -275,7 +275,7 @@ def training_batch(
 
     Everything is a function of (seed, number of the image). Below 1, `crop_min` is the smallest crop
     as a fraction of the image's short side: its logarithm is uniform up to the whole side, its place
-    too, and the crop is scaled to `resolution`.
+    too, and the crop is scaled to `resolution`. A crop that would have to be enlarged is taken larger.
     """
     taken, draws = images.take(first, count), uniforms(seed, first, count)
     if crop_min < 1:
@@ -284,6 +284,8 @@ def training_batch(
         )
     else:
         batch = (taken if isinstance(taken, Tensor) else torch.stack([*taken])).float() / 255
+        if batch.shape[3] != resolution:
+            batch = F.interpolate(batch, (resolution, resolution), mode="bilinear", antialias=True)
     if flip:
         mirrored = torch.from_numpy(draws[:, 4] < 0.5)[:, None, None, None]
         batch = torch.where(mirrored, batch.flip(3), batch)
@@ -294,10 +296,18 @@ def training_batch(
 def crop(image: Tensor, draws: np.ndarray, crop_min: float, resolution: int) -> Tensor:
     """(1, 3, resolution, resolution) in 0..1: a square of (3, H, W) uint8; three `draws` give size and place."""
     height, width = image.shape[1:]
-    side = round(min(height, width) * crop_min ** (1 - draws[0]))
+    short = min(height, width)
+    side = round(short * max(crop_min, min(1.0, resolution / short)) ** (1 - draws[0]))
     top, left = int(draws[1] * (height - side + 1)), int(draws[2] * (width - side + 1))
     square = image[None, :, top : top + side, left : left + side].float() / 255
     return F.interpolate(square, (resolution, resolution), mode="bilinear", antialias=True)
+
+
+def downscale(images: Tensor, side: int) -> Tensor:
+    """Scale square images (N, 3, S, S) uint8 to (N, 3, side, side) uint8."""
+    if images.shape[3] == side:
+        return images
+    return F.interpolate(images, (side, side), mode="bilinear", antialias=True)
 
 
 def mean_color(images: Sequence[Tensor] | Tensor) -> tuple[float, float, float]:

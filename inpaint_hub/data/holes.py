@@ -10,6 +10,7 @@ edge. Of 20,000 holes at 64×64, rectangles of 16 to 32 px a side (`benchmarks/h
 | border     |      0.141 |    0.062 |   0.250 |  1.000 |
 | strokes    |      0.160 |    0.007 |   0.429 |  0.815 |
 | spread     |      0.299 |    0.000 |   0.606 |  0.664 |
+| object     |      0.073 |    0.019 |   0.175 |  0.017 |
 
 Strokes scale with the image; a rectangle touches the edge the more often, the fewer places there
 are: 0.19 at 32 px, 0.035 at 256. Masks of a folder have the areas that they have.
@@ -136,7 +137,7 @@ def folder(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     """A mask of the folder, cut to half its sides or more, mirrored or not; uncut where the cut has no edge in it."""
     assert holes.masks is not None
     masks = holes.masks[np.floor(draws[:, 4] * len(holes.masks)).astype(np.int64)]
-    masks = np.unpackbits(masks, axis=2, count=2 * size[1]).view(bool)
+    masks = np.unpackbits(masks, axis=2, count=masks.shape[1] * size[1] // size[0]).view(bool)
     filled = _cut(masks, size, 0.5 + 0.5 * draws[:, 5], draws[:, 6:10])
     useless = ~filled.any(axis=(1, 2)) | filled.all(axis=(1, 2))
     filled[useless] = _cut(masks[useless], size, np.ones(useless.sum()), draws[useless, 6:10])
@@ -165,6 +166,29 @@ def spread(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     return _inside(np.concatenate([corners, corners + sides], axis=1), size)
 
 
+LOBES = 3  # ellipses of an object
+
+
+def object_like(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
+    """A round shape with lobes, as people and things have: ellipses in one box that all hold the box's centre."""
+    boxes = _boxes(draws[:, 0:4], size, holes.sides)
+    lengths = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)
+    middle = (boxes[:, 2:] + boxes[:, :2] - 1) / 2
+    own = draws[:, 5 : 5 + 4 * LOBES].reshape(-1, LOBES, 4)
+    filled = np.zeros((len(draws), *size), dtype=bool)
+    for lobe in range(LOBES):
+        radii = np.maximum(0.75, lengths * (0.2 + 0.25 * own[:, lobe, 0:2]))
+        # At most 0.7 radii from the centre along each axis, which keeps it inside, and no further than the box's edge.
+        reach = np.minimum(0.7 * radii, lengths / 2 - radii).clip(0)
+        centre = middle + (2 * own[:, lobe, 2:4] - 1) * reach
+        rows, columns = (
+            ((np.arange(length) - centre[:, [axis]]) / radii[:, [axis]]).astype(np.float32) ** 2
+            for axis, length in enumerate(size)
+        )
+        filled |= rows[:, :, None] + columns[:, None, :] <= 1
+    return filled
+
+
 Kind = Callable[[np.ndarray, tuple[int, int], Holes], np.ndarray]
 # (N, H, W) bool for each of `draws` (N, 67): four of the first stream, and those of the shape.
 KINDS: dict[str, Kind] = {
@@ -174,6 +198,7 @@ KINDS: dict[str, Kind] = {
     "strokes": strokes,
     "folder": folder,
     "spread": spread,
+    "object": object_like,
 }
 
 

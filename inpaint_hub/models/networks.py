@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from huggingface_hub import ModelCard, PyTorchModelHubMixin, hf_hub_download
 from huggingface_hub.constants import CONFIG_NAME
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
 
 from ..pretrained import locate
 from .model_card import render
@@ -310,7 +311,7 @@ class Discriminator(HubModel):
         self.joint = nn.Linear(FEATURES * (1 + local), 1)
 
     def forward(self, image: Tensor, patch: Tensor) -> Tensor:
-        """The score (N, 1) in 0..1, 1 = real and 0 = completed.
+        """The logit (N, 1), positive for real and negative for completed; its sigmoid is the paper's score.
 
         `image` is (N, 3, S, S) and `patch` (N, 3, S / 2, S / 2), centred on the hole; S = `image_size`.
         """
@@ -320,25 +321,31 @@ class Discriminator(HubModel):
         features = self.global_branch(image)
         if self.local_branch is not None:
             features = torch.cat([features, self.local_branch(patch)], dim=1)
-        return torch.sigmoid(self.joint(features).float())
+        return self.joint(features).float()
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
     """Within, `network` gets no gradient and keeps its batch norm statistics; gradients pass through it.
 
-    The statistics of the batch at hand still normalise it, as they did when it was trained.
+    The statistics of the batch at hand still normalise it, as they did when it was trained; spectral norm keeps its
+    estimates.
     """
     norms = [module for module in network.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
+    spectral = [module for module in network.modules() if isinstance(module, ParametrizationList) and module.training]
     network.requires_grad_(False)
     for norm in norms:
         norm.track_running_stats = False
+    for estimate in spectral:
+        estimate.eval()
     try:
         yield
     finally:
         network.requires_grad_(True)
         for norm in norms:
             norm.track_running_stats = True
+        for estimate in spectral:
+            estimate.train()
 
 
 def composite(image: Tensor, prediction: Tensor, hole: Tensor) -> Tensor:

@@ -20,15 +20,16 @@ def estimate(
     parts: dict[str, Any],
     total_images: int,
     run_updates: Callable[[tuple[str, ...], Batch], dict[str, Tensor]],
-    batch: Batch,
+    batch_at: Callable[[int], Batch],
 ) -> str:
     """The recipe, the parameters, and the time and memory of a run, from a few iterations on throwaway networks."""
-    edges = sorted({0.0, recipe.discriminator_from, recipe.adversarial_from, 1.0})
+    ends = {end / total_images for _, end in recipe.resolutions() if end < total_images}
+    edges = sorted({0.0, recipe.discriminator_from, recipe.adversarial_from, 1.0} | ends)
     lines = [f"  {name} {value}" for name, value in recipe.to_dict().items()]
     total = 0.0
     for start, end in itertools.pairwise(edges):
-        updates = recipe.updates_at(start)
-        each = seconds(lambda updates=updates: run_updates(updates, batch))  # type: ignore[misc]
+        updates, batch = recipe.updates_at(start), batch_at(round(start * total_images))
+        each = seconds(lambda updates=updates, batch=batch: run_updates(updates, batch))  # type: ignore[misc]
         hours = each * (end - start) * total_images / recipe.train_batch_size / 3600
         total += hours
         lines.append(f"{start:.0%} to {end:.0%}: {', '.join(updates)}; {1000 * each:.0f} ms, {hours:.2f} h in all")

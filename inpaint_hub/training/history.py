@@ -17,11 +17,11 @@ from ..metrics import METRICS
 from . import checkpoint
 from .recipes import Recipe
 
-ERRORS = ("reconstruct", "real", "fake", "adversarial")  # in the order of their updates
+ERRORS = ("reconstruct", "perceptual", "real", "fake", "adversarial")  # in the order of their updates
 # The discriminator has won when real + fake error stay below this for so long: its scores are then within 0.025 of
 # their targets on average (-ln 0.975 twice; 0.025 squared twice), and hardly depend on what the generator paints.
 # Shorter stretches are usual at the start, before the generator answers.
-WON_BELOW = {"cross-entropy": 0.05, "mse": 0.00125}
+WON_BELOW = {"cross-entropy": 0.05, "mse": 0.00125, "hinge": 0.05}
 WON_UPDATES = 500
 
 
@@ -168,7 +168,8 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot
 
     panels = (
-        ("generator's error", ("reconstruct", "adversarial"), "log"),  # one is a hundred times the other
+        # One is a hundred times the other, and a hinge loss may be below zero.
+        ("generator's error", ("reconstruct", "perceptual", "adversarial"), "symlog"),
         ("discriminator's error", ("real", "fake"), "linear"),
         ("discriminator's score, 1 = real", ("score_real", "score_completed"), "linear"),
         ("in-hole PSNR, validation, dB", ("psnr_hole",), "linear"),

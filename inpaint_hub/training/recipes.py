@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GENERATORS = ("dilated", "undilated", "context-encoder")
-HOLE_KINDS = ("rectangle", "rectangles", "border", "strokes", "folder", "spread")
+DISCRIMINATORS = ("pixels", "features")
+HOLE_KINDS = ("rectangle", "rectangles", "border", "strokes", "folder", "spread", "object")
 
 
 def _setting(default: Any, meaning: str) -> Any:
@@ -27,8 +28,14 @@ class Recipe:
     generator: str = _setting(
         "dilated", "network to train: dilated, the paper's; undilated, the same without; context-encoder (Pathak 2016)"
     )
+    discriminator: str = _setting(
+        "pixels", "what the discriminator looks at: pixels, as the paper's, or features of a pretrained network"
+    )
     local_discriminator: bool = _setting(True, "judge the hole's surroundings apart, too, as the paper does")
     resolution: int = _setting(32, "side of the square training images, px")
+    resolution_schedule: str = _setting(
+        "", "smaller sides to begin with, each up to a number of images seen: '64:400000'; holes scale along"
+    )
     train_batch_size: int = _setting(64, "images per update, over all processes and accumulation steps")
     gradient_accumulation_steps: int = _setting(
         1, "pieces in which an update goes through its images, to save memory; batch norm sees one piece at a time"
@@ -50,7 +57,11 @@ class Recipe:
     lr_warmup_images: int = _setting(6_400, "images over which the generator's rate rises to its full value")
     lr_decay_from: float = _setting(1.0, "fraction of the run from which that rate falls, linearly, to zero")
     reconstruct_over: str = _setting("hole", "where the reconstruction error counts: hole, or image")
-    adversarial_loss: str = _setting("mse", "of scores to their targets: mse, or cross-entropy")
+    reconstruction_loss: str = _setting("mse", "of the prediction to the original: mse, or l1")
+    perceptual_weight: float = _setting(
+        0.0, "factor of the difference of pretrained features beside the reconstruction"
+    )
+    adversarial_loss: str = _setting("mse", "of the discriminator's scores: mse, cross-entropy, or hinge")
     adversarial_weight: float = _setting(1.0, "factor of the adversarial loss beside the reconstruction")
     joint: bool = _setting(
         False, "one update of each network: real and fake as one step, reconstruct and adversarial on one forward pass"
@@ -62,8 +73,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         mix = self.hole_mix()
+        self.resolutions()
         rules = {
             "generator": self.generator in GENERATORS,
+            "discriminator": self.discriminator in DISCRIMINATORS,
+            "resolution_schedule": not self.resolution_schedule
+            or (self.discriminator == "features" and self.generator != "context-encoder"),
             "resolution": self.resolution >= 16
             and (self.generator != "context-encoder" or self.resolution in (32, 64, 128)),
             "train_batch_size": self.train_batch_size >= 2,  # batch norm needs two
@@ -81,7 +96,9 @@ class Recipe:
             "lr_warmup_images": self.lr_warmup_images >= 0,
             "lr_decay_from": 0 <= self.lr_decay_from <= 1,
             "reconstruct_over": self.reconstruct_over in ("hole", "image"),
-            "adversarial_loss": self.adversarial_loss in ("mse", "cross-entropy"),
+            "reconstruction_loss": self.reconstruction_loss in ("mse", "l1"),
+            "perceptual_weight": self.perceptual_weight >= 0,
+            "adversarial_loss": self.adversarial_loss in ("mse", "cross-entropy", "hinge"),
             "adversarial_weight": self.adversarial_weight >= 0,
             "discriminator_from": 0 <= self.discriminator_from <= 1,
             "adversarial_from": self.discriminator_from <= self.adversarial_from <= 1,
@@ -109,6 +126,32 @@ class Recipe:
                 )
             mix[kind] = number
         return mix
+
+    def resolutions(self) -> list[tuple[int, float]]:
+        """The side of the training images in px up to each number of images seen, in order; the last has no end."""
+        phases: list[tuple[int, float]] = []
+        for part in filter(None, (part.strip() for part in self.resolution_schedule.split(","))):
+            side, _, end = (word.strip() for word in part.partition(":"))
+            if (
+                not (side.isdecimal() and end.isdecimal())
+                or int(side) < 16
+                or int(end) <= (phases[-1][1] if phases else 0)
+            ):
+                raise ValueError(
+                    f"resolution_schedule is {self.resolution_schedule!r}, where {part!r} does not fit; write sides of"
+                    " 16 px or more, each up to a larger number of images: '32:100000, 64:400000'"
+                )
+            phases.append((int(side), int(end)))
+        return [*phases, (self.resolution, math.inf)]
+
+    def resolution_at(self, images_seen: int) -> int:
+        """The side of the training images in px after `images_seen`."""
+        return next(side for side, end in self.resolutions() if images_seen < end)
+
+    def hole_sides_at(self, resolution: int) -> tuple[int, int]:
+        """The shortest and longest side of a rectangle in px at a side of the training images; they scale along."""
+        shortest, longest = (max(1, side * resolution // self.resolution) for side in (self.hole_min, self.hole_max))
+        return shortest, longest
 
     def updates_at(self, progress: float) -> tuple[str, ...]:
         """The updates of an iteration, in order, at `progress` 0..1 through the run.
@@ -213,4 +256,29 @@ PRESETS: dict[str, Recipe] = {
     # The first releases at 64 px: from the weights of cifar10, in an afternoon of one core each.
     "scenes": Recipe(resolution=64, crop_min=0.42, num_train_epochs=11, **SMALL_PHOTOS),
     "faces": Recipe(resolution=64, num_train_epochs=12, **SMALL_PHOTOS),
+    # Sharp fills of photos: an L1 error, a perceptual loss and a discriminator on pretrained features, from the first
+    # image on, from random weights. The rate stays where it is until the last fifth, so that a run can be lengthened.
+    "photos": Recipe(
+        discriminator="features",
+        resolution=128,
+        resolution_schedule="64:400000",
+        train_batch_size=32,
+        num_train_epochs=38,
+        holes="rectangle:1, strokes:1, object:1",
+        hole_min=32,
+        hole_max=72,
+        crop_min=0.42,
+        optimizer="muon",
+        learning_rate=5e-4,
+        lr_warmup_images=6_400,
+        lr_decay_from=0.8,
+        discriminator_learning_rate=4e-4,
+        adam_beta1=0.0,
+        reconstruction_loss="l1",
+        perceptual_weight=0.6,
+        adversarial_loss="hinge",
+        adversarial_weight=0.1,
+        joint=True,
+        ema_half_life=10_000,
+    ),
 }

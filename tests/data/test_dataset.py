@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint_hub.data.dataset import Batch, InMemory, crop, mean_color, split_images, training_batch
+from inpaint_hub.data.dataset import Batch, InMemory, crop, downscale, mean_color, split_images, training_batch
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.data.rng import uniforms
 
@@ -200,6 +200,36 @@ def test_crops_have_every_size_down_to_the_smallest_and_reach_every_edge() -> No
     assert 190 < widths.max() < 203
     assert left.min() < 3
     assert right.max() > 235
+
+
+@pytest.mark.parametrize(("side", "resolution"), [(24, 16), (40, 32), (20, 32)])
+def test_a_crop_is_never_enlarged_unless_the_image_is_smaller(side: int, resolution: int) -> None:
+    rows = torch.arange(side)[:, None].expand(side, side)
+    image = torch.stack([rows, rows, rows]).to(torch.uint8)
+    for seed in range(50):
+        draws = np.random.default_rng(seed).random(3)
+        rise = crop(image, draws, 0.1, resolution)[0, 0, :, 0].diff().mean() * 255  # px of the image in one of the crop
+        assert rise >= min(1.0, side / resolution) - 0.05
+
+
+@pytest.mark.parametrize("crop_min", [1.0, 0.5])
+def test_a_batch_can_have_any_resolution(crop_min: float) -> None:
+    images = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
+    batch = training_batch(
+        InMemory(images, 0), 0, 4, seed=0, resolution=16, holes=Holes((4, 8), {"rectangle": 1}), crop_min=crop_min
+    )
+    assert batch.images.shape == (4, 3, 16, 16)
+    assert batch.holes.shape == (4, 1, 16, 16)
+    assert batch.boxes.max() <= 16
+
+
+def test_downscale_keeps_the_mean_and_gives_the_image_itself_at_its_own_size() -> None:
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    assert downscale(images, 32) is images
+    small = downscale(images, 16)
+    assert small.shape == (2, 3, 16, 16)
+    assert small.dtype == torch.uint8
+    assert abs(small.float().mean() - images.float().mean()) < 2
 
 
 def test_the_mean_color_counts_every_pixel_of_images_of_any_shape_once() -> None:

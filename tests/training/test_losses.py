@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inpaint_hub.data.holes import Holes, bounding_boxes
-from inpaint_hub.training.losses import local_patch, reconstruction_error, score_error
+from inpaint_hub.training.losses import (
+    ADVERSARIAL_LOSSES,
+    enlarged_views,
+    local_patch,
+    perceptual_loss,
+    reconstruction_error,
+    weighted_mean,
+)
 
 
 @given(seed=st.integers(0, 1000))
@@ -33,26 +40,70 @@ def test_the_error_over_the_hole_ignores_the_rest_and_over_the_image_does_not() 
     assert reconstruction_error(prediction, image, hole, "image", hole.sum()).item() == (4 * 0.25 + 12) / 16
 
 
-def test_scores_are_compared_to_their_target_in_the_way_the_recipe_says() -> None:
-    score = torch.tensor([[0.5], [0.5]])
-    assert score_error(score, 1.0, "mse").item() == 0.25
-    assert score_error(score, 0.0, "cross-entropy").item() == pytest.approx(0.6931, abs=1e-4)
+@pytest.mark.parametrize(("kind", "expected"), [("mse", 0.25), ("l1", 0.5)])
+def test_reconstruction_error_is_of_the_kind_that_is_asked_for(kind: str, expected: float) -> None:
+    image, hole = torch.zeros(2, 3, 4, 4), torch.ones(2, 1, 4, 4, dtype=torch.bool)
+    error = reconstruction_error(torch.full((2, 3, 4, 4), 0.5), image, hole, "hole", hole.sum(), kind=kind)
+    assert error.item() == expected
+
+
+def test_perceptual_loss_is_the_mean_over_maps_of_their_mean_absolute_difference() -> None:
+    one, other = (
+        [torch.zeros(1, 2, 4, 4), torch.zeros(1, 3, 2, 2)],
+        [torch.ones(1, 2, 4, 4), torch.full((1, 3, 2, 2), 3.0)],
+    )
+    assert perceptual_loss(one, one).item() == 0
+    assert perceptual_loss(one, other).item() == 2
 
 
 @pytest.mark.parametrize("kind", ["mse", "cross-entropy"])
-def test_a_score_that_is_no_number_is_an_error_that_is_none(kind: str) -> None:
-    assert score_error(torch.tensor([[0.5], [float("nan")]]), 1.0, kind).isnan()
-
-
 @pytest.mark.parametrize("target", [0.0, 1.0])
-def test_cross_entropy_and_its_gradient_are_torchs_own_up_to_the_ends(target: float) -> None:
-    mine, its = (torch.tensor([[0.0], [1e-6], [0.3], [1 - 1e-6], [1.0]], requires_grad=True) for _ in range(2))
-    score_error(mine[1:-1], target, "cross-entropy").backward()
-    torch.nn.functional.binary_cross_entropy(its[1:-1], torch.full((3, 1), target)).backward()
-    torch.testing.assert_close(mine.grad, its.grad)
-    mine.grad = None
-    error = score_error(mine, target, "cross-entropy")
-    error.backward()
-    assert error.isfinite()
-    assert mine.grad is not None
-    assert mine.grad.isfinite().all()
+def test_adversarial_losses_compare_the_sigmoid_with_its_target(kind: str, target: float) -> None:
+    logits = torch.tensor([[-4.0], [0.0], [0.3], [2.0]])
+    loss = ADVERSARIAL_LOSSES[kind]
+    mine = (loss.real if target else loss.completed)(logits)
+    score, targets = logits.sigmoid(), torch.full((4, 1), target)
+    torchs = {"mse": torch.nn.functional.mse_loss, "cross-entropy": torch.nn.functional.binary_cross_entropy}[kind]
+    torch.testing.assert_close(mine, torchs(score, targets, reduction="none"))
+    torch.testing.assert_close(loss.generator(logits), loss.real(logits))
+
+
+def test_hinge_counts_only_what_is_within_the_margin_and_moves_the_generator_everywhere() -> None:
+    loss, logits = ADVERSARIAL_LOSSES["hinge"], torch.tensor([-3.0, -0.5, 0.5, 3.0])
+    assert loss.real(logits).tolist() == [4.0, 1.5, 0.5, 0.0]
+    assert loss.completed(logits).tolist() == [0.0, 0.5, 1.5, 4.0]
+    assert loss.generator(logits).tolist() == [3.0, 0.5, -0.5, -3.0]
+
+
+@pytest.mark.parametrize("kind", ADVERSARIAL_LOSSES)
+def test_adversarial_losses_pass_on_a_logit_that_is_not_a_number(kind: str) -> None:
+    for function in ADVERSARIAL_LOSSES[kind]:
+        assert function(torch.tensor([0.5, float("nan")])).isnan().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("kind", ADVERSARIAL_LOSSES)
+def test_adversarial_losses_have_finite_gradients_up_to_the_ends(kind: str) -> None:
+    for function in ADVERSARIAL_LOSSES[kind]:
+        logits = torch.tensor([-1e4, -100.0, 0.0, 100.0, 1e4], requires_grad=True)
+        loss = function(logits)
+        loss.sum().backward()
+        assert logits.grad is not None
+        assert loss.isfinite().all()
+        assert logits.grad.isfinite().all()
+
+
+def test_weighted_mean_counts_each_image_the_same() -> None:
+    values = torch.tensor([[1.0, 5.0], [3.0, 7.0]])
+    assert weighted_mean(values, torch.tensor([[1.0, 0.0], [0.5, 0.5]])).item() == 3.0
+
+
+@pytest.mark.parametrize(("side", "seen_at"), [(32, 64), (64, 64), (96, 96)])
+def test_enlarged_views_show_the_patch_twice_as_large(side: int, seen_at: int) -> None:
+    hole = Holes((4, 8), {"rectangle": 1}).batch(1, 0, 2, (side, side))
+    image = torch.rand(2, 3, side, side)
+    whole, patch = enlarged_views(image, bounding_boxes(hole), 64)
+    assert whole.shape == patch.shape == (2, 3, seen_at, seen_at)
+    if side == seen_at:
+        assert torch.equal(whole, image)
+    own = local_patch(image, bounding_boxes(hole), side // 2)
+    torch.testing.assert_close(patch.mean(), own.mean(), rtol=0.02, atol=0)

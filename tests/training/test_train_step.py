@@ -9,14 +9,23 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from inpaint_hub.data.dataset import Batch
 from inpaint_hub.data.holes import Holes, bounding_boxes
+from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
+from inpaint_hub.models.features import feature_network
 from inpaint_hub.models.networks import Discriminator, Generator
 from inpaint_hub.training.optim import optimizers
-from inpaint_hub.training.recipes import PRESETS
-from inpaint_hub.training.train_step import iterate
+from inpaint_hub.training.recipes import PRESETS, Recipe
+from inpaint_hub.training.train_step import UPDATES, Networks, train_step
 
 HOLES = Holes((8, 16), {"rectangle": 1, "strokes": 1}).batch(0, 0, 4, (32, 32))
 BOXES = bounding_boxes(HOLES)
+FEATURES = feature_network("lite0")
+
+
+def discriminator_of(recipe: Recipe, size: int = 32) -> nn.Module:
+    """The recipe's kind of discriminator, random, for images of `size` px."""
+    return FeatureDiscriminator() if recipe.discriminator == "features" else Discriminator(size)
 
 
 def snapshot(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -48,14 +57,17 @@ def test_an_update_moves_its_own_network_and_leaves_the_others_weights_and_gradi
     preset: str, updates: tuple[str, ...], moves_generator: bool, pieces: int
 ) -> None:
     torch.manual_seed(0)
-    generator, discriminator = Generator(), Discriminator(32)
     recipe = PRESETS[preset].replace(gradient_accumulation_steps=pieces)
+    generator, discriminator = Generator(), discriminator_of(recipe)
     for weight in [*generator.parameters(), *discriminator.parameters()]:
         weight.grad = torch.zeros_like(weight)  # of the idle network, these must still be there afterwards
     before = snapshot(generator), snapshot(discriminator)
-    networks = (generator, discriminator, *optimizers(recipe, generator, discriminator))
-    errors = iterate(updates, recipe, Accelerator(cpu=True), *networks, torch.rand(4, 3, 32, 32), HOLES, BOXES)
+    networks = Networks(generator, discriminator, *optimizers(recipe, generator, discriminator), FEATURES)
+    batch = Batch(torch.rand(4, 3, 32, 32), HOLES, BOXES)
+    errors = train_step(updates, recipe, Accelerator(cpu=True), networks, batch, log_grad_norms=True)
     assert set(updates) - {"joint", "discriminate"} <= set(errors)
+    assert {f"grad_norm_{update}" for update in updates} <= set(errors)
+    assert ("perceptual" in errors) == (recipe.perceptual_weight > 0 and bool({"reconstruct", "joint"} & {*updates}))
     assert changed(generator, before[0]) == moves_generator
     assert changed(discriminator, before[1]) != moves_generator
 
@@ -65,8 +77,9 @@ def test_the_papers_adversarial_update_judges_a_new_forward_pass() -> None:
     generator, discriminator, recipe = Generator(), Discriminator(32), PRESETS["paper"]
     passes = []
     generator.register_forward_hook(lambda *call: passes.append(call[2].detach()))
-    networks = (generator, discriminator, *optimizers(recipe, generator, discriminator))
-    iterate(recipe.updates_at(0), recipe, Accelerator(cpu=True), *networks, torch.rand(4, 3, 32, 32), HOLES, BOXES)
+    networks = Networks(generator, discriminator, *optimizers(recipe, generator, discriminator))
+    batch = Batch(torch.rand(4, 3, 32, 32), HOLES, BOXES)
+    train_step(recipe.updates_at(0), recipe, Accelerator(cpu=True), networks, batch)
     assert len(passes) == 2
     inside = HOLES.expand_as(passes[0])
     assert not torch.equal(passes[0][inside], passes[1][inside])
@@ -75,17 +88,17 @@ def test_the_papers_adversarial_update_judges_a_new_forward_pass() -> None:
 def after(updates: tuple[str, ...], preset: str, pieces: int, training: bool) -> tuple[nn.Module, nn.Module]:
     """Both networks after an iteration on the same images, in plain gradient descent: the change is the gradient."""
     torch.manual_seed(0)
-    generator, discriminator = Generator().train(training), Discriminator(16).train(training)
+    recipe = PRESETS[preset].replace(gradient_accumulation_steps=pieces)
+    generator, discriminator = Generator().train(training), discriminator_of(recipe, 16).train(training)
     hole = Holes((4, 8), {"rectangle": 1}).batch(0, 0, 8, (16, 16))
     descents = [[torch.optim.SGD(network.parameters(), 1.0)] for network in (generator, discriminator)]
-    recipe = PRESETS[preset].replace(gradient_accumulation_steps=pieces)
-    image = torch.rand(8, 3, 16, 16)
-    networks = (generator, discriminator, *descents)
-    iterate(updates, recipe, Accelerator(cpu=True), *networks, image, hole, bounding_boxes(hole))
+    networks = Networks(generator, discriminator, *descents, FEATURES)
+    batch = Batch(torch.rand(8, 3, 16, 16), hole, bounding_boxes(hole))
+    train_step(updates, recipe, Accelerator(cpu=True), networks, batch)
     return generator, discriminator
 
 
-@pytest.mark.parametrize("preset", ["paper", "cifar10"])
+@pytest.mark.parametrize("preset", ["paper", "cifar10", "photos"])
 @pytest.mark.parametrize(
     "updates", [("reconstruct",), ("real", "fake"), ("discriminate",), ("adversarial",), ("joint",)]
 )
@@ -95,7 +108,14 @@ def test_an_update_in_pieces_has_the_gradients_of_the_whole_batch_where_batch_no
     whole, in_pieces = (after(updates, preset, pieces, training=False) for pieces in (1, 4))
     for network, other in zip(whole, in_pieces, strict=True):
         for name, weight in network.state_dict().items():
-            torch.testing.assert_close(other.state_dict()[name], weight, rtol=1e-5, atol=1e-7, msg=name)
+            torch.testing.assert_close(other.state_dict()[name], weight, rtol=1e-5, atol=1e-5, msg=name)
+
+
+def test_updates_names_every_update_that_a_recipe_asks_for() -> None:
+    asked = {
+        update for preset in PRESETS.values() for share in (0.0, 0.5, 0.81, 1.0) for update in preset.updates_at(share)
+    }
+    assert asked <= set(UPDATES)
 
 
 def test_discriminate_is_one_step_along_the_sum_of_the_gradients_of_real_and_fake() -> None:

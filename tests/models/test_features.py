@@ -1,0 +1,69 @@
+"""The pretrained feature network: the right weights, frozen, the same every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+
+from inpaint_hub.models import features
+from inpaint_hub.models.features import CHANNELS, NETWORKS, FeatureNetwork
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+CATS = {281, 282, 285}  # tabby, tiger cat, Egyptian cat
+
+
+def photo(name: str, side: int = 224) -> torch.Tensor:
+    """(1, 3, side, side) in 0..1: the centre square of an example."""
+    with Image.open(EXAMPLES / name) as image:
+        short = min(image.size)
+        left, top = (image.width - short) // 2, (image.height - short) // 2
+        square = image.convert("RGB").crop((left, top, left + short, top + short)).resize((side, side))
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1)[None].float() / 255
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_classify_names_the_example_cat_a_cat(name: str) -> None:
+    with torch.no_grad():
+        best = FeatureNetwork(name).classify(photo("cat.jpg")).topk(3).indices[0].tolist()
+    assert set(best) <= CATS
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_forward_gives_maps_of_four_strides_with_unit_spread(name: str) -> None:
+    names = ("cat.jpg", "desk-plant.jpg", "meadow-tree.jpg", "astronaut.jpg", "spiral-stairs-person.jpg")
+    images = torch.cat([photo(name, 128) for name in names])
+    with torch.no_grad():
+        maps = FeatureNetwork(name)(images)
+    assert [tuple(x.shape[1:]) for x in maps] == [
+        (channels, 128 // stride, 128 // stride) for channels, stride in zip(CHANNELS, (2, 4, 8, 16), strict=True)
+    ]
+    for x in maps:
+        assert 0.7 < x.std(dim=(0, 2, 3)).mean() < 1.5
+
+
+def test_feature_network_is_frozen_and_lets_gradients_through() -> None:
+    network = FeatureNetwork("lite0").train()
+    assert not network.training
+    assert not any(module.training for module in network.modules())
+    image = torch.rand(2, 3, 64, 64, requires_grad=True)
+    first, again = network(image), network(image)
+    assert all(torch.equal(x, y) for x, y in zip(first, again, strict=True))
+    sum(x.square().mean() for x in first).backward()
+    assert image.grad is not None
+    assert (image.grad != 0).any()
+    assert all(weight.grad is None for weight in network.parameters())
+
+
+def test_folding_batch_norm_changes_no_feature(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded = FeatureNetwork("lite0")
+    monkeypatch.setattr(features, "_fold_batchnorm", lambda network: None)
+    plain, image = FeatureNetwork("lite0"), photo("cat.jpg", 96)
+    assert any(isinstance(module, timm.layers.BatchNormAct2d) for module in plain.modules())
+    assert not any(isinstance(module, timm.layers.BatchNormAct2d) for module in folded.modules())
+    with torch.no_grad():
+        torch.testing.assert_close(folded.pooled(image), plain.pooled(image), rtol=1e-3, atol=1e-3)
