@@ -39,9 +39,11 @@ TEXTS: dict[str, Row] = {
         "Mehrere Dateien kamen an; das erste Bild wurde geöffnet.",
     ),
     "lose": (
-        "Open the other photo? The fills in this one are not downloaded yet.",
-        "Das andere Foto öffnen? Die Füllungen in diesem sind noch nicht heruntergeladen.",
+        "Open the other photo? What you did in this one is not downloaded yet.",
+        "Das andere Foto öffnen? Deine Arbeit an diesem ist noch nicht heruntergeladen.",
     ),
+    "lose_yes": ("Open the other one", "Das andere öffnen"),
+    "lose_no": ("Keep this one", "Bei diesem bleiben"),
     # Tools
     "tools": ("Tools", "Werkzeuge"),
     "brush": ("Brush (B)", "Pinsel (B)"),

@@ -12,13 +12,28 @@ const RETRY_S = [2, 4, 8, 15, 30, 60]
 const SAID_PX = 44  // room for what is said below the photo
 const ORIENTED = ['image/jpeg']  // formats that every browser turns upright, so that brushing need not wait
 
+// Browsers that keep nothing for a page, as some do for a page within a page, say so by an error.
+function recall(name) {
+  try {
+    return localStorage.getItem(name)
+  } catch {
+    return null
+  }
+}
+
+function remember(name, value) {
+  try {
+    localStorage.setItem(name, value)
+  } catch {}
+}
+
 // `element` holds canvas.html; `props` has texts, methods, default_method, examples and limits.
 export function start(element, props) {
   new Page(element.querySelector('.editor'), props)
 }
 
 class Page {
-  photo = null  // {file, name, opened, ready, saved}
+  photo = null  // {file, name, given, saved, opened}: `given` strokes came with it, `saved` is the last item saved
   #work = null  // what is going on: an AbortController
 
   constructor(root, props) {
@@ -72,8 +87,8 @@ class Page {
     parts.compare.onclick = () => this.#compare()
     parts.download.onclick = () => this.#download()
     parts.mask.onchange = () => this.#openMask(parts.mask.files[0])
-    parts.auto.checked = localStorage.getItem('inpaint-auto') === 'yes'
-    parts.auto.onchange = () => localStorage.setItem('inpaint-auto', parts.auto.checked ? 'yes' : 'no')
+    parts.auto.checked = recall('inpaint-auto') === 'yes'
+    parts.auto.onchange = () => remember('inpaint-auto', parts.auto.checked ? 'yes' : 'no')
     this.#setUpComparing()
   }
 
@@ -103,8 +118,20 @@ class Page {
     }
   }
 
+  // Whether something would be lost that the visitor did.
   get #unsaved() {
-    return this.editor.history.fills.length > 0 && this.photo?.saved !== this.editor.history.fills.at(-1)
+    const {applied, length} = this.editor.history
+    return this.photo !== null && length > this.photo.given && this.photo.saved !== applied.at(-1)
+  }
+
+  // Ask on the page itself: browsers show no questions of their own for a page within a page, as a Space is.
+  #mayLose() {
+    const {question} = this.parts
+    question.returnValue = 'no'
+    question.showModal()
+    return new Promise(resolve => {
+      question.onclose = () => resolve(question.returnValue === 'yes')
+    })
   }
 
   // ---- opening
@@ -114,8 +141,8 @@ class Page {
     await this.#open(new File([blob], name, {type: 'image/jpeg'}), strokes)
   }
 
-  #openNew(file, others) {
-    if (this.#unsaved && !window.confirm(this.texts.say('lose'))) return
+  async #openNew(file, others) {
+    if (this.#unsaved && !await this.#mayLose()) return
     this.#open(file, [], others ? this.texts.say('first_of_many') : '')
   }
 
@@ -123,7 +150,7 @@ class Page {
     this.#work?.abort()
     this.comparison.close()
     const stop = this.#begin('opening')
-    const photo = this.photo = {file, name: file.name, saved: null}
+    const photo = this.photo = {file, name: file.name, given: strokes.length, saved: null}
     this.#sayProblem('')
     this.#say(note)
     const shown = await decode(file)
@@ -264,7 +291,7 @@ class Page {
   // ---- saving
 
   async #download() {
-    const last = this.editor.history.fills.at(-1)
+    const last = this.editor.history.applied.at(-1)
     await this.#ask('save_photo', async () => ({file_format: this.parts.format.value}), answer => {
       const link = document.createElement('a')
       link.href = this.server.address(answer.path)
