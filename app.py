@@ -32,7 +32,7 @@ import inpaint_hub.web
 from inpaint_hub import METHODS, hub
 from inpaint_hub.methods import DEFAULT as DEFAULT_METHOD
 from inpaint_hub.methods.registry import named
-from inpaint_hub.pretrained import locate, shipped
+from inpaint_hub.pretrained import shipped, shipped_folder
 from inpaint_hub.web import photo_edit, text, validation
 from inpaint_hub.web.middleware import MEGABYTE, OUTSIDE, Guard
 from inpaint_hub.web.worker_pool import WorkerPool, delete_old_files
@@ -370,7 +370,9 @@ def _describe(choice: text.Choice, model: str) -> dict[str, Any]:
     """What the browser needs to know of a method: its name, title, and the photos that it is offered first for."""
     largest = None
     if choice.name == text.OWN or choice.name in shipped():
-        config = (hub.folder_of(model) if choice.name == text.OWN else Path(locate(choice.name))) / "config.json"
+        config = (
+            hub.folder_of(model) if choice.name == text.OWN else Path(shipped_folder(choice.name))
+        ) / "config.json"
         largest = json.loads(config.read_text(encoding="utf-8")).get("largest_hole") if config.is_file() else None
     return {**choice._asdict(), "largest_photo": SMALL_PHOTO * largest if largest else None}
 
@@ -390,7 +392,7 @@ def _show_cards(model: str) -> None:
     if model not in METHODS:
         _show_card(text.choices(model)[0].title["en"], hub.folder_of(model))  # its samples may be nobody's business
     for name in shipped():
-        folder = Path(locate(name))
+        folder = Path(shipped_folder(name))
         _show_card(name, folder, folder / "sheet.png")
 
 

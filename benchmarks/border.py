@@ -15,6 +15,7 @@ import argparse
 import numpy as np
 
 from inpaint_hub.data.dataset import split_images
+from inpaint_hub.data.sources import DatasetConfig
 from inpaint_hub.methods.classical import CLASSICAL
 from inpaint_hub.methods.inpainter import Inpainter
 
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=64, help="images are cut to their centre square of this side")
     parser.add_argument("--hole", type=int, default=24, help="side, px")
     args = parser.parse_args()
-    images = getattr(split_images(args.data, args.resolution, 0, progress=False), args.split)
+    images = getattr(split_images(DatasetConfig(args.data, args.resolution), progress=False), args.split)
     originals = images.permute(0, 2, 3, 1).numpy()
     low, high = (args.resolution - args.hole) // 2, (args.resolution + args.hole) // 2
     hole = np.zeros((args.resolution, args.resolution), dtype=bool)

@@ -16,6 +16,7 @@ import numpy as np
 from inpaint_hub import Inpainter
 from inpaint_hub.data.dataset import split_images
 from inpaint_hub.data.holes import Holes
+from inpaint_hub.data.sources import DatasetConfig
 from inpaint_hub.evaluation.evaluate import evaluation_holes, figures
 from inpaint_hub.methods.classical import CLASSICAL, PATCH_BASED, Fill
 
@@ -29,8 +30,8 @@ def main() -> None:
     parser.add_argument("--holes", type=int, nargs=2, default=(8, 16), metavar=("MIN", "MAX"), help="sides, px")
     parser.add_argument("--seed", type=int, default=0, help="of the split: the one that the models were trained with")
     args = parser.parse_args()
-    splits = split_images(args.data, args.resolution, args.seed, progress=False)
-    for remark in splits.remarks():
+    splits = split_images(DatasetConfig(args.data, args.resolution, args.seed), progress=False)
+    for remark in splits.messages():
         print(remark)
     images = getattr(splits, args.split)
     holes = evaluation_holes(len(images), args.resolution, Holes(tuple(args.holes), {"rectangle": 1}))

@@ -68,7 +68,7 @@ def example_sheet(methods: list[str], folder: Path) -> None:
 def best(rows: dict[str, Any], methods: list[str], figure: str) -> tuple[float, float | None, str]:
     """The best of some methods at a figure: value, half its interval, and whose it is."""
     some = [(*rows[name]["figures"][figure], name) for name in methods if name in rows]
-    return (max if report.COLUMNS[figure].more_is_better else min)(some, key=lambda item: item[0])
+    return min(some, key=lambda item: report.COLUMNS[figure].distance(item[0]))
 
 
 def cell(rows: dict[str, Any], methods: list[str], figure: str) -> str:

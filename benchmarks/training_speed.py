@@ -1,10 +1,11 @@
 """Images/s of the generator's update and of the whole iteration, beside the machine's matrix-product rate.
 
     python benchmarks/training_speed.py
+    python benchmarks/training_speed.py --preset photos --sizes 64:32 128:16
 
-At 32 px with batch 64 and at 128 px with batch 16, fp32 and bf16, by `training.train_step.train_step`
-itself. The rate is of one large product in the same precision and run; a precision at a tenth of the
-other's rate is left out. Median of the rounds, slowest and fastest beside it.
+In fp32 and bf16, by `training.train_step.train_step` itself, with a preset's losses. The rate is of one large product
+in the same precision and run; a precision at a tenth of the other's rate is left out. Median of the rounds, slowest and
+fastest beside it.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from accelerate.state import AcceleratorState
 
 from inpaint_hub.data.dataset import Batch
 from inpaint_hub.data.holes import Holes, bounding_boxes
+from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
+from inpaint_hub.models.features import TRAINING, FeatureNetwork
 from inpaint_hub.models.networks import Discriminator, Generator
 from inpaint_hub.training.optim import optimizers
-from inpaint_hub.training.recipes import PRESETS
+from inpaint_hub.training.recipes import PRESETS, Recipe
 from inpaint_hub.training.train_step import Networks, train_step
 
-SIZES = ((32, 64), (128, 16))  # px, batch
 PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16}
 UPDATES = {"generator": ("reconstruct",), "iteration": ("discriminate", "joint")}
 
@@ -43,19 +45,37 @@ def times(work: Callable[[], object], rounds: int, device: torch.device) -> list
     return found[1:]
 
 
-def matmul_rate(dtype: torch.dtype, rounds: int, device: torch.device, size: int = 1024) -> float:
+def matmul_rate(dtype: torch.dtype, rounds: int, device: torch.device) -> float:
     """TFLOP/s of the fastest product of two square matrices."""
+    size = 8192 if device.type == "cuda" else 1024
     a = torch.ones(size, size, dtype=dtype, device=device)
     return 2 * size**3 / min(times(lambda: a @ a, rounds, device)) / 1e12
+
+
+def networks_for(recipe: Recipe, size: int, accelerator: Accelerator, compiled: bool) -> Networks:
+    """The networks of a recipe, random, for images of `size` px, with their optimisers."""
+    generator = Generator().to(memory_format=torch.channels_last).to(accelerator.device)
+    on_features = recipe.discriminator == "features"
+    discriminator = FeatureDiscriminator() if on_features else Discriminator(size)
+    discriminator = discriminator.to(memory_format=torch.channels_last).to(accelerator.device)
+    if compiled:
+        generator.compile()
+        discriminator.compile()
+    both = [[accelerator.prepare(one) for one in some] for some in optimizers(recipe, generator, discriminator)]
+    features = FeatureNetwork(TRAINING).to(accelerator.device) if on_features or recipe.perceptual_weight else None
+    generator, discriminator = accelerator.prepare(generator, discriminator)
+    return Networks(generator, discriminator, both[0], both[1], features)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--preset", choices=PRESETS, default="cifar10", help="whose losses and optimisers")
+    parser.add_argument("--sizes", nargs="+", default=["32:64", "128:16"], help="side in px and batch")
     parser.add_argument("--optimizer", choices=("adam", "muon"), default="adam", help="the generator's")
     parser.add_argument("--torch_compile", action="store_true", help="compile both networks first")
     args = parser.parse_args()
-    recipe = PRESETS["cifar10"].replace(optimizer=args.optimizer)
+    recipe = PRESETS[args.preset].replace(optimizer=args.optimizer)
     rates = {name: matmul_rate(dtype, 3, Accelerator().device) for name, dtype in PRECISIONS.items()}
     print(f"{torch.get_num_threads()} threads; matrix product, TFLOP/s:", {k: round(v, 4) for k, v in rates.items()})
     for precision, rate in rates.items():
@@ -64,17 +84,11 @@ def main() -> None:
             continue
         AcceleratorState._reset_state()
         accelerator = Accelerator(mixed_precision=precision)
-        for size, batch in SIZES:
-            generator = Generator().to(memory_format=torch.channels_last).to(accelerator.device)
-            discriminator = Discriminator(size).to(memory_format=torch.channels_last).to(accelerator.device)
-            if args.torch_compile:
-                generator.compile()
-                discriminator.compile()
-            both = [[accelerator.prepare(one) for one in some] for some in optimizers(recipe, generator, discriminator)]
-            networks = Networks(*accelerator.prepare(generator, discriminator), *both)
-            image = torch.rand(batch, 3, size, size, device=accelerator.device)
+        for size, batch in (map(int, pair.split(":")) for pair in args.sizes):
+            networks = networks_for(recipe, size, accelerator, args.torch_compile)
             hole = Holes((size // 4, size // 2), {"rectangle": 1}).batch(0, 0, batch, (size, size))
-            data = Batch(image, hole.to(accelerator.device), bounding_boxes(hole).to(accelerator.device))
+            image = torch.rand(batch, 3, size, size)
+            data = Batch(*(x.to(accelerator.device) for x in (image, hole, bounding_boxes(hole))))
             for name, updates in UPDATES.items():
                 work = partial(train_step, updates, recipe, accelerator, networks, data)
                 found = times(work, args.rounds, accelerator.device)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .files import replacing
 from .models.context_encoder import ContextEncoder
 from .models.fused_generator import Folded
 from .models.loading import load
@@ -55,9 +56,8 @@ def export(name: Any, output: str | Path) -> int | None:
     program.model.metadata_props.update(
         {"model": str(name), "largest_hole_px": str(generator.largest_hole or ""), "usage": USAGE}
     )
-    aside = output.with_name(f".{output.name}.part")
-    program.save(str(aside))
-    aside.replace(output)
+    with replacing(output) as aside:
+        program.save(str(aside))
     return generator.largest_hole
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
-import torch
+
+def available_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def allowed_threads() -> int:
+    """Count the threads that this process may compute with: one for each core, or as OMP_NUM_THREADS says."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return min(available_cores(), int(told)) if told.isdigit() and int(told) else available_cores()
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -20,12 +30,16 @@ def seconds(work: Callable[[], object]) -> float:
 
 def has_bf16() -> bool:
     """Whether the CPU multiplies bfloat16 itself, 2.5 times (AVX-512) to 5 times (AMX) as fast as float32."""
+    import torch
+
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def bf16_slowdown() -> float:
     """How many times longer the CPU takes for a matrix product in bfloat16 than in float32."""
+    import torch
+
     small, wide = (torch.ones(256, 256, dtype=dtype) for dtype in (torch.bfloat16, torch.float32))
     return seconds(lambda: small @ small) / seconds(lambda: wide @ wide)
 
@@ -36,6 +50,8 @@ def choose_threads(work: Callable[[], object]) -> int:
     On a crowded machine all cores can be ten times slower than one: threads wait for each other. It
     stays at all of them unless fewer are clearly faster, since it is part of what makes two runs equal.
     """
+    import torch
+
     most, times = torch.get_num_threads(), {}
     for threads in sorted({1, most // 2, most} - {0}, reverse=True):
         torch.set_num_threads(threads)

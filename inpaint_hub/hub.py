@@ -2,51 +2,139 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from httpx2 import HTTPError  # what huggingface_hub's errors are, and those of a connection; it brings httpx2
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 from tqdm import tqdm
 
+from .models.hub_model import CARD_KEPT, card_on_hub
+from .models.model_card import address, is_edited
 from .pretrained import locate
 
 # Of the pictures those that the card shows. The samples are of the data set, which may be nobody else's business.
 PUBLISHED = ["config.json", "model.safetensors", "README.md", "discriminator/*"]
 
 WEIGHTS = ["config.json", "model.safetensors"]
+PUSHED = ".pushed.json"  # beside a model that was published: the digests of its cards as they went out
 
 
-def prepare(repo_id: str, *, token: str | None = None, private: bool = False) -> None:
-    """Make sure that `repo_id` exists, made if it is new, and that this token may write to it.
+def prepare(repo_id: str, *, token: str | None = None, private: bool = False) -> str:
+    """Make sure that a model's repository exists, made if it is new, and that this token may write to it.
 
-    Raises the client's errors, `HfHubHTTPError` among them, where it may not.
+    Args:
+        repo_id: "owner/model", or a model of the token's owner by its name alone.
+        token: default: the one of `hf auth login`.
+        private: make a new repository private.
+
+    Returns:
+        The id in full, as the Hub calls it.
+
+    Raises:
+        ValueError: no such name, no leave to write, or no connection; the message says what to do.
     """
     api = HfApi(token=token)
-    repo = api.create_repo(repo_id, private=private, exist_ok=True)
-    api.auth_check(repo.repo_id, write=True)  # create_repo is content with one that can be read
+    try:
+        repo = api.create_repo(repo_id, private=private, exist_ok=True)
+        api.auth_check(repo.repo_id, write=True)  # create_repo is content with one that can be read
+    except (HFValidationError, HTTPError, OSError) as error:
+        raise ValueError(reason(error, repo_id)) from error
+    return str(repo.repo_id)
 
 
-def publish(folder: str | Path, repo_id: str, *, token: str | None = None, private: bool = False) -> str:
-    """The address of the commit that put a model folder on the Hub as `repo_id`, made if it is new.
+def reason(error: Exception, repo_id: str) -> str:
+    """What an error of the Hub's client says, in a sentence, and what to do."""
+    if isinstance(error, HFValidationError):
+        return (
+            f"{repo_id!r} is no name for a model on the Hub; give owner/name (--hub_model_id), of letters, digits,"
+            " '-', '_' and '.'"
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return f"{repo_id} is not on the Hub, or private: then it takes its owner's --hub_token, or `hf auth login`"
+    if isinstance(error, HfHubHTTPError):
+        said = error.server_message or str(error).partition("\n")[0]
+        if error.response.status_code == 401:
+            return f"the Hub takes no token, or not this one ({said}); give one with --hub_token, or `hf auth login`"
+        if error.response.status_code == 403:
+            return f"this token may not write to {repo_id} ({said}); give another model id, or another token"
+        return f"the Hub answers: {said}"
+    return f"the Hub cannot be reached ({str(error).partition(chr(10))[0]}); try again with a connection"
 
-    It has the model, the card, and the pictures that the card shows; no checkpoints, no logs.
 
-    Raises `ValueError` for a folder without a model, before anything is sent.
+def publish(
+    folder: str | Path, repo_id: str, *, token: str | None = None, private: bool = False, replace_card: bool = False
+) -> str:
+    """Put a model folder on the Hub in one commit: the model, the card, the pictures that the card shows.
+
+    The card names the model by its id there. One that was edited on the Hub stays as it is, with a warning.
+
+    Args:
+        folder: a folder that a run or `save_pretrained` wrote; its checkpoints and logs stay behind.
+        repo_id: "owner/model", made if it is new, or a model of the token's owner by its name alone.
+        token: default: the one of `hf auth login`.
+        private: make a new repository private.
+        replace_card: replace a card that was edited on the Hub, too.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        ValueError: a folder without a model, before anything is sent; or the Hub refuses, or cannot be reached.
     """
     folder = Path(folder)
-    missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).is_file()]
+    missing = [name for name in WEIGHTS if not (folder / name).is_file()]
     if missing:
         raise ValueError(f"{folder} has no {' and no '.join(missing)}; give a folder that save_pretrained wrote")
-    card = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else ""
-    pictures = re.findall(r"!\[[^\]]*\]\(([\w./-]+)\)", card)
     api = HfApi(token=token)
-    repo = api.create_repo(repo_id, private=private, exist_ok=True)
-    return str(api.upload_folder(repo_id=repo.repo_id, folder_path=folder, allow_patterns=[*PUBLISHED, *pictures]))
+    try:
+        full = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        files = _files_to_publish(folder, full)
+        pushed = _pushed_cards(folder, full)
+        for name in [name for name in files if name.endswith("README.md")]:
+            there = None if replace_card else card_on_hub(api, full, name)
+            if there is not None and is_edited(there) and pushed.get(name) != _digest(there):
+                warnings.warn(CARD_KEPT.format(repo_id=full), stacklevel=2)
+                del files[name]
+        changes = [CommitOperationAdd(name, content) for name, content in files.items()]
+        commit = api.create_commit(full, changes, commit_message="Publish the model of a training run")
+    except (HFValidationError, HTTPError, OSError) as error:
+        raise ValueError(reason(error, repo_id)) from error
+    cards = {name: _digest(text.decode()) for name, text in files.items() if isinstance(text, bytes)}
+    (folder / PUSHED).write_text(json.dumps({full: pushed | cards}))
+    return str(commit.commit_url)
+
+
+def _files_to_publish(folder: Path, repo_id: str) -> dict[str, bytes | Path]:
+    """What goes to the Hub, by its place there: files as they are, and cards that name the model by its id."""
+    names = [*WEIGHTS, *(path.relative_to(folder).as_posix() for path in folder.glob("discriminator/*"))]
+    files: dict[str, bytes | Path] = {name: folder / name for name in names}
+    for name in ("README.md", "discriminator/README.md"):
+        if (folder / name).is_file():
+            card = (folder / name).read_text(encoding="utf-8")
+            files[name] = address(card, repo_id, name.rpartition("/")[0]).encode()
+            shown = re.findall(r"!\[[^\]]*\]\(([\w./-]+)\)", card)
+            files |= {picture: folder / picture for picture in shown if (folder / picture).is_file()}
+    return files
+
+
+def _pushed_cards(folder: Path, repo_id: str) -> dict[str, str]:
+    """The digests of the cards that this folder has pushed there, by their place."""
+    try:
+        return dict(json.loads((folder / PUSHED).read_text()).get(repo_id, {}))
+    except (OSError, ValueError):
+        return {}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def publish_space(repo_id: str, files: Mapping[str, bytes | Path], *, token: str | None = None) -> tuple[str, bool]:
@@ -132,10 +220,16 @@ def _telling(tell: Callable[[int, int], object], before: int, size: int) -> type
     return Telling
 
 
-def folder_of(name: str) -> Path:
-    """The model folder of a shipped name or a local folder; of "owner/model" on the Hub, a copy in the cache.
+def folder_of(name: str, token: str | None = None) -> Path:
+    """Find the model folder of a shipped name or a local folder; of "owner/model" on the Hub, fetch a copy.
 
-    Raises `ValueError` for a name that can be none of the three, and the client's `OSError`s.
+    Raises:
+        ValueError: a name that can be none of the three, or a model that cannot be had from the Hub.
     """
     place = locate(name)
-    return Path(place if Path(place).is_dir() else snapshot_download(place, allow_patterns=PUBLISHED))
+    if Path(place).is_dir():
+        return Path(place)
+    try:
+        return Path(snapshot_download(place, allow_patterns=PUBLISHED, token=token))
+    except (HFValidationError, HTTPError, OSError) as error:
+        raise ValueError(reason(error, place)) from error

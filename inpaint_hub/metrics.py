@@ -69,6 +69,21 @@ def seam(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.nd
     return total / count
 
 
+def gradient_energies_hole(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """(N, 2) the sums of squared grey gradients over the hole's pixels, of the result and of the original."""
+    sums = []
+    for images in (results, originals):
+        grey = images.mean(axis=3, dtype=np.float64)
+        squares = np.diff(grey, axis=1, append=grey[:, -1:]) ** 2 + np.diff(grey, axis=2, append=grey[:, :, -1:]) ** 2
+        sums.append((squares * holes).sum(axis=(1, 2)))
+    return np.stack(sums, axis=1)
+
+
+def _energy_ratio(sums: np.ndarray) -> float:
+    result, original = sums.sum(axis=0)
+    return float(result / original) if original else math.nan
+
+
 def _psnr(squares: np.ndarray) -> float:
     error = squares.mean()
     return 10 * math.log10(255**2 / error) if error else math.inf
@@ -79,7 +94,7 @@ def _root(squares: np.ndarray) -> float:
 
 
 class Metric(NamedTuple):
-    """A figure of many images: its value for `each` (N,), and the one for the `whole` set from these."""
+    """A figure of many images: its values for `each` (N, ...), and the one for the `whole` set from these."""
 
     each: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     whole: Callable[[np.ndarray], float]
@@ -93,6 +108,7 @@ METRICS = {
     "ssim_hole": Metric(ssim_hole, np.mean),
     "l1_hole": Metric(l1_hole, np.mean),
     "lowpass_hole": Metric(lowpass_squares_hole, _root),
+    "gradient_energy": Metric(gradient_energies_hole, _energy_ratio),  # below 1: softer than the original
     "seam": Metric(seam, np.mean),
     "ssim_image": Metric(ssim_image, np.mean),
     "l1_image": Metric(l1_image, np.mean),

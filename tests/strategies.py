@@ -12,7 +12,9 @@ from PIL import Image
 PIL_MODES = ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr", "HSV", "I;16", "I", "F", "RGBa", "RGBX", "PA"]
 KINDS = [f"pil-{mode}" for mode in PIL_MODES] + [
     f"array-{dtype}-{channels}" for dtype in ("uint8", "uint16", "float32", "float64") for channels in (0, 1, 3, 4)
-] + [f"tensor-{dtype}-{channels}" for dtype in ("uint8", "float32", "bfloat16") for channels in (1, 3, 4)]  # fmt: skip
+] + [
+    f"tensor-{dtype}-{channels}" for dtype in ("uint8", "uint16", "float32", "bfloat16") for channels in (1, 3, 4)
+]  # fmt: skip
 
 sides = st.integers(1, 24)
 seeds = st.integers(0, 2**32 - 1)
@@ -31,7 +33,8 @@ def image_of(kind: str, height: int, width: int, seed: int) -> Any:
         full = {"uint8": 255, "uint16": 65535}.get(dtype)
         return (unit * full).astype(dtype) if full else unit.astype(dtype)
     tensor = torch.from_numpy(unit).permute(2, 0, 1)
-    return (tensor * 255).to(torch.uint8) if dtype == "uint8" else tensor.to(getattr(torch, dtype))
+    full = {"uint8": 255, "uint16": 65535}.get(dtype, 1)
+    return (tensor * full).to(getattr(torch, dtype))
 
 
 def _pil(mode: str, height: int, width: int, random: np.random.Generator) -> Image.Image:

@@ -25,6 +25,7 @@ ORIGINALS = np.random.default_rng(0).integers(20, 235, (2, 16, 16, 3), dtype=np.
         ("l1_image", 0),
         ("lowpass_hole", 0),
         ("seam", 0),
+        ("gradient_energy", 1),
     ],
 )
 def test_a_perfect_fill_has_the_best_figure(name: str, best: float) -> None:
@@ -78,5 +79,19 @@ def test_a_figure_of_the_whole_comes_from_those_of_each_image() -> None:
     results = np.random.default_rng(1).integers(20, 235, ORIGINALS.shape, dtype=np.uint8)
     for metric in METRICS.values():
         each = metric.each(results, ORIGINALS, HOLES)
-        assert each.shape == (2,)
+        assert len(each) == 2
         assert metric.whole(each) == metric(results, ORIGINALS, HOLES)
+
+
+def test_gradient_energy_is_the_holes_share_of_the_originals() -> None:
+    halved = (ORIGINALS.astype(np.float64) / 2).round().astype(np.uint8)
+    hole = np.zeros_like(HOLES)
+    hole[:, 4:12, 4:12] = True
+    assert METRICS["gradient_energy"](halved, ORIGINALS, hole) == pytest.approx(0.25, abs=0.01)
+    flat = np.full_like(ORIGINALS, 7)
+    assert METRICS["gradient_energy"](flat, ORIGINALS, hole) == 0
+
+
+def test_gradient_energy_of_a_flat_original_is_no_number() -> None:
+    flat = np.full_like(ORIGINALS, 7)
+    assert math.isnan(METRICS["gradient_energy"](ORIGINALS, flat, HOLES))

@@ -14,20 +14,27 @@ from conftest import ROOT
 
 # A room is a package or a single module; it imports from itself, and from rooms of lower floors. First the lowest.
 FLOORS = [
-    ["imaging", "metrics", "hardware", "worker", "pretrained"],
+    ["imaging", "metrics", "files", "hardware", "worker", "pretrained"],
     ["data", "models"],
     ["training", "methods", "hub", "export"],
-    ["evaluation", "web", "inpaint_hub"],  # inpaint_hub: the public names of __init__.py
+    ["evaluation", "web", "batch", "inpaint_hub"],  # inpaint_hub: the public names of __init__.py
     ["cli", "app", "train_accelerate", "benchmarks"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
     "gradio": {"app"},
-    "argparse": {"app", "inpaint_hub.cli", "train_accelerate"},
+    "argparse": {
+        "app",
+        "inpaint_hub.cli",
+        "train_accelerate",
+        "inpaint_hub.training.arguments",
+        "inpaint_hub.training.build",
+        "inpaint_hub.training.run",
+    },  # fmt: skip
     "accelerate": {"train_accelerate"},
     "datasets": {"inpaint_hub.data.sources", "inpaint_hub.data.streaming"},
     "fsspec": {"inpaint_hub.data.sources"},
-    "cv2": {"inpaint_hub.methods.classical", "inpaint_hub.web.selection"},
+    "cv2": {"inpaint_hub.methods.classical", "inpaint_hub.imaging.deep_color", "inpaint_hub.web.selection"},
     "patchmatch": {"inpaint_hub.methods.classical"},
     "matplotlib": {"inpaint_hub.training.history", "inpaint_hub.evaluation.report"},
     "skimage": {"inpaint_hub.methods.classical", "inpaint_hub.metrics"},

@@ -30,10 +30,13 @@ from inpaint_hub import Discriminator, Inpainter
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
 from inpaint_hub.training import checkpoint
-from inpaint_hub.training.history import ERRORS, Progress, append_row, largest_weights, report, stop_if_broken
-from inpaint_hub.training.launch import precision
+from inpaint_hub.training.arguments import parse_args, shown_command
+from inpaint_hub.training.build import build_networks, load_holes
+from inpaint_hub.training.history import ERRORS, TrainingState, append_row, largest_weights, report, stop_if_broken
+from inpaint_hub.training.launch import STOPPED, precision
 from inpaint_hub.training.recipes import PRESETS, Recipe
-from train_accelerate import load_holes, networks, parse_args, resume, shown_command
+from inpaint_hub.training.run import restore
+from train_accelerate import starting_folder
 
 STEPS = 20
 SETTINGS = [
@@ -149,7 +152,7 @@ def test_a_tracker_gets_the_rows(run: Path, name: str) -> None:
     assert tracked(run, name) == rows
 
 
-def test_that_the_discriminator_has_won_is_said_once(tmp_path: Path) -> None:
+def test_that_the_discriminator_discriminator_dominates_is_said_once(tmp_path: Path) -> None:
     rows = [{"epoch": 0.1, "images_seen": 64 * n, "discriminator_won": n > 1} for n in range(4)]
     said: list[str] = []
     for count in (1, 2, 3, 4):
@@ -222,10 +225,47 @@ def test_a_request_to_stop_that_is_delivered_twice_is_one(pictures: Path, tmp_pa
     while not checkpoint.every(tmp_path / "run"):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
+    second = start(pictures, tmp_path / "run")
+    assert f"another run (process {process.pid} on" in second.communicate(timeout=200)[0]
+    assert second.returncode == 1
     process.send_signal(signal.SIGTERM)
     time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     assert "stopped and saved at" in process.communicate(timeout=200)[0]
+    assert process.returncode == STOPPED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGINT])
+def test_a_stop_after_the_last_update_publishes_nothing_and_the_same_command_does(
+    number: signal.Signals, run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    printed = stop_at(process := start(pictures, tmp_path / "run"), tmp_path / "run", STEPS, number)
+    assert process.returncode == STOPPED, printed
+    assert f"{number.name}: " in printed
+    assert not (tmp_path / "run" / "README.md").exists()
+    process = start(pictures, tmp_path / "run")
+    assert process.wait(timeout=200) == 0, process.communicate()[0]
+    assert (run / "model.safetensors").read_bytes() == (tmp_path / "run" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_run_is_resumed_with_its_images_wherever_they_are_and_with_no_others(
+    run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    process = start(shutil.copytree(pictures, tmp_path / "moved"), tmp_path / "run")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
+    assert "resumed at 80 of 80 images" in printed
+    for number in range(7):
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(tmp_path / "moved" / f"red-{number}.png")
+    process = start(tmp_path / "moved", tmp_path / "run")
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 1
+    assert re.search(r"started with other settings \(the images are others \(\d+ -> \d+ to train on\)\)", printed)
+    process = start(pictures, tmp_path / "run", "--num_threads", "7")
+    assert "was started with 1 threads, and --num_threads is 7" in process.communicate(timeout=200)[0]
 
 
 def test_a_run_whose_only_checkpoint_is_damaged_ends_with_a_sentence(pictures: Path, tmp_path: Path) -> None:
@@ -264,15 +304,15 @@ def test_a_checkpoint_from_before_a_setting_was_there_resumes_with_its_default()
     now = PRESETS["cifar10"].to_dict()
     state = {"settings": {name: value for name, value in now.items() if name != "gradient_accumulation_steps"}}
     with pytest.raises(SystemExit, match="gradient_accumulation_steps 1 -> 2"):
-        resume(state, {}, now | {"gradient_accumulation_steps": 2})
+        restore(state, {}, now | {"gradient_accumulation_steps": 2})
     with pytest.raises(SystemExit, match="of another version"):  # it got as far as the weights, of which it has none
-        resume(state, {"generator": torch.nn.Linear(1, 1)}, now)
+        restore(state, {"generator": torch.nn.Linear(1, 1)}, now)
 
 
 def test_a_run_is_not_resumed_with_another_recipe() -> None:
     then = PRESETS["cifar10"]
     with pytest.raises(SystemExit, match=r"learning_rate 0\.001 -> 0\.5"):
-        resume({"settings": then.to_dict()}, {}, then.replace(learning_rate=0.5).to_dict())
+        restore({"settings": then.to_dict()}, {}, then.replace(learning_rate=0.5).to_dict())
 
 
 def test_the_precision_is_the_flags_else_the_launchers_else_bf16_where_the_processor_has_it(
@@ -307,9 +347,9 @@ def test_compiled_networks_end_with_about_the_same_weights(pictures: Path, tmp_p
 def test_a_run_is_not_resumed_with_other_masks_in_its_folder_or_another_mix() -> None:
     then = PRESETS["cifar10"].replace(holes="folder", mask_dir="masks").to_dict() | {"masks": "one"}
     with pytest.raises(SystemExit, match=r"masks one -> other"):
-        resume({"settings": then}, {}, then | {"masks": "other"})
+        restore({"settings": then}, {}, then | {"masks": "other"})
     with pytest.raises(SystemExit, match=r"holes folder -> folder, strokes"):
-        resume({"settings": then}, {}, then | {"holes": "folder, strokes"})
+        restore({"settings": then}, {}, then | {"holes": "folder, strokes"})
 
 
 def test_a_folder_of_masks_that_is_not_there_ends_the_start_with_a_sentence() -> None:
@@ -377,6 +417,12 @@ def test_a_card_never_shows_the_token(words: list[str]) -> None:
     assert command.startswith("accelerate launch train_accelerate.py --push_to_hub --hub_token")
 
 
+@pytest.mark.parametrize("words", [[], ["--num_threads", "auto"], ["--num_threads=2"]])
+def test_a_card_shows_the_number_of_threads_that_the_run_had(words: list[str]) -> None:
+    command = shown_command(["train_accelerate.py", *words, "--seed", "1"], None, 4)
+    assert command == "accelerate launch train_accelerate.py --seed 1 --num_threads 4"
+
+
 def test_flags_override_the_preset_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["train", "--output_dir=x", "--preset=paper", "--no-flip", "--learning_rate=0.5"])
     _, recipe = parse_args()
@@ -389,7 +435,7 @@ def test_a_recipe_that_cannot_be_is_refused_before_anything_starts(
     monkeypatch.setattr(sys, "argv", ["train", "--output_dir", "x", "--hole_max", "32"])
     with pytest.raises(SystemExit):
         parse_args()
-    assert "hole_max=32" in capsys.readouterr().err
+    assert "hole_max is 32; it must be below --resolution" in capsys.readouterr().err
 
 
 def test_a_dry_run_prints_recipe_parameters_time_and_memory_and_leaves_nothing(pictures: Path, tmp_path: Path) -> None:
@@ -411,21 +457,26 @@ def test_a_dry_run_prints_recipe_parameters_time_and_memory_and_leaves_nothing(p
 
 def test_a_run_starts_from_published_weights_discriminator_included_if_it_fits(run: Path) -> None:
     recipe = PRESETS["cifar10"].replace(resolution=16, hole_max=8, hole_min=4, init_from=str(run))
-    generator, discriminator = networks(recipe, (0.1, 0.2, 0.3), 16)
+    generator, discriminator, notes = build_networks(recipe, (0.1, 0.2, 0.3), 16, run)
+    assert notes == []
     published = Inpainter.from_pretrained(run).generator.state_dict()
     assert all(torch.equal(value, published[name]) for name, value in generator.state_dict().items())
     judge = Discriminator.from_pretrained(run / "discriminator").state_dict()
     assert all(torch.equal(value, judge[name]) for name, value in discriminator.state_dict().items())
     assert generator.fill.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
-    assert networks(recipe.replace(resolution=32), (0.1, 0.2, 0.3), 32)[1].image_size == 32
+    _, discriminator, notes = build_networks(recipe.replace(resolution=32), (0.1, 0.2, 0.3), 32, run)
+    assert discriminator.image_size == 32
+    assert "the discriminator of run is of another kind or for another --resolution, and is not taken" in notes[0]
 
 
 def test_weights_that_cannot_be_had_end_the_start_with_a_sentence() -> None:
     with pytest.raises(SystemExit, match=r"cannot start from cifar11: .* no shipped model"):
-        networks(PRESETS["cifar10"].replace(init_from="cifar11"), (0.5, 0.5, 0.5), 32)
+        starting_folder("cifar11", None)
 
 
-def test_an_error_that_is_no_number_ends_the_run_and_no_checkpoint_holds_it(pictures: Path, tmp_path: Path) -> None:
+def test_an_error_that_is_find_nonfinite_ends_the_run_and_no_checkpoint_holds_it(
+    pictures: Path, tmp_path: Path
+) -> None:
     process = start(pictures, tmp_path / "run", "--learning_rate", "1e30", "--optimizer", "adam")
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 1, printed
@@ -434,8 +485,8 @@ def test_an_error_that_is_no_number_ends_the_run_and_no_checkpoint_holds_it(pict
     assert not list((tmp_path / "run").glob("checkpoint-*"))
 
 
-def test_weights_that_are_no_numbers_are_told_beside_the_checkpoint_that_is_good(tmp_path: Path) -> None:
-    network, progress = torch.nn.Linear(2, 1), Progress()
+def test_weights_that_are_find_nonfinites_are_told_beside_the_checkpoint_that_is_good(tmp_path: Path) -> None:
+    network, progress = torch.nn.Linear(2, 1), TrainingState()
     stop_if_broken(largest_weights({"generator": network}), progress, tmp_path)
     network.weight.data[0, 1] = float("nan")
     checkpoint.save(tmp_path, 4, {}, keep=2)
@@ -450,6 +501,15 @@ def test_weights_that_are_no_numbers_are_told_beside_the_checkpoint_that_is_good
         (["--checkpoints_total_limit", "0"], "--checkpoints_total_limit is 0"),
         (["--logging_steps", "0"], "--logging_steps is 0"),
         (["--report_to", "aim"], "--report_to aim is not installed"),
+        (["--report_to", "tensorboard,crystal"], "--report_to crystal is no tracker; it takes aim"),
+        (["--validation_steps", "-1"], "--validation_steps is -1; it takes 0 or more"),
+        (["--num_threads", "0"], "--num_threads is 0; it takes a number of 1 or more, all, or auto"),
+        (["--num_threads", "many"], "--num_threads is many"),
+        (["--early_stopping_patience", "3"], "--early_stopping_patience needs --save_best METRIC"),
+        (["--validation_steps", "0", "--save_best", "psnr_hole"], "--validation_steps 0 turns validation off"),
+        (["--push_every", "100"], "--push_every needs --push_to_hub"),
+        (["--recipe", "no/where.json"], "--recipe no/where.json cannot be read"),
+        (["--resolution", "33"], "resolution is 33; it must be an even number of 16 or more"),
     ],
 )
 def test_a_flag_that_cannot_be_is_refused_before_anything_starts(

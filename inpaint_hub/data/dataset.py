@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .holes import Holes, bounding_boxes
 from .rng import permutation, uniforms
-from .sources import in_threads, load, picture, short_side, title
+from .sources import DatasetConfig, in_threads, load, picture, short_side, title
 
 SPLITS = {"train": 0.90, "validation": 0.05, "test": 0.05}  # of all images (paper, Section IV)
 LOOKED_AT = 200  # pictures whose size is read before any is decoded
@@ -55,7 +55,7 @@ class InMemory:
         return len(self.images)
 
     @property
-    def at_hand(self) -> InMemory:
+    def buffered(self) -> InMemory:
         """Those that can be had at any time: all of them."""
         return self
 
@@ -69,7 +69,7 @@ class Training(Protocol):
     def count(self) -> int | None: ...
 
     @property
-    def at_hand(self) -> InMemory: ...
+    def buffered(self) -> InMemory: ...
 
 
 class Images(NamedTuple):
@@ -79,12 +79,14 @@ class Images(NamedTuple):
     validation: Tensor
     test: Tensor
     unreadable: dict[str, None]  # what could not be decoded and is left out, by file name or row, in order
+    digest: str  # of the images and their split: two data sets with the same one are the same to a run
     enlarged: int = 0  # images whose short side was below S
     read: int | None = None  # rows of a stream that were read to find those of validation and test
+    notes: tuple[str, ...] = ()  # a sentence for whatever else the source holds
 
-    def remarks(self) -> list[str]:
+    def messages(self) -> list[str]:
         """A sentence for each thing about the images that should be known."""
-        said = []
+        said = [*self.notes]
         among = "" if self.read is None else f" among the first {self.read:,} of the stream"
         if self.unreadable:
             named = ", ".join([*self.unreadable][:20]) + (", ..." if len(self.unreadable) > 20 else "")
@@ -109,52 +111,47 @@ class Member(NamedTuple):
 class Reader:
     """What becomes of a row, given its number and source: a `Member`, or its title where it cannot be decoded."""
 
-    name: str
+    config: DatasetConfig
     sources: frozenset[str]
-    resolution: int
-    seed: int
-    crop_min: float
 
     def __call__(self, numbered: tuple[int | str, str, dict[str, Any]]) -> Member | str:
         number, source, row = numbered
         shown = picture(row)
         if shown is None:
-            return title(row, number, self.name)
-        key = digest(shown, self.seed)
+            return title(row, number, self.config.name)
+        key = digest(shown, self.config.seed)
         split = split_of(source, key, self.sources)
-        whole = split == "train" and self.crop_min < 1
-        side = round(self.resolution / self.crop_min)
-        pixels = _scaled(shown, side) if whole else _square(shown, self.resolution)
+        whole = split == "train" and self.config.crop_min < 1
+        side = round(self.config.resolution / self.config.crop_min)
+        pixels = _scaled(shown, side) if whole else square(shown, self.config.resolution)
         return Member(split, key, pixels, min(shown.size))
 
 
-def split_images(
-    name: str,
-    resolution: int,
-    seed: int,
-    image_column: str | None = None,
-    progress: bool = True,
-    crop_min: float = 1.0,
-) -> Images:
-    """The images of a data set, all held in memory: scaled to `resolution` px on the short side, cut to the centre.
+def split_images(config: DatasetConfig, progress: bool = True) -> Images:
+    """Read all images of a data set into memory and split them, 90 / 5 / 5 (paper, Section IV).
 
-    `name` is an id on the Hub, a folder of images, or a folder that `datasets` can load. All of its
-    own splits are put together and split anew, 90 / 5 / 5 (paper, Section IV). But if one of them is
-    called validation, what it and a test split hold is never trained on; without the latter the
-    former is halved. A split is in the order of its hashes, the same on every machine. With
-    `crop_min` below 1 the training images keep their shape, and the size that crops of that
-    fraction of the short side need. What cannot be decoded is left out, and named.
+    Images are scaled to `resolution` px on the short side and cut to the centre. All splits of the source are put
+    together and split anew by a hash of the pixels; each of the three has at least one image. But if the source has a
+    validation split, what that and a test split hold is never trained on; without a test split the former is halved.
+    A split is in the order of its hashes, the same on every machine.
 
-    Raises `ValueError` where there is nothing to read, too little for three splits, or where most
-    images are smaller than `resolution`.
+    Args:
+        config: the data set. With `crop_min` below 1 the training images keep their shape.
+        progress: show a bar.
+
+    Returns:
+        The images; what cannot be decoded is left out, and named in `unreadable`.
+
+    Raises:
+        ValueError: nothing to read, fewer than three different images, or most of them smaller than `resolution`.
     """
     from tqdm.auto import tqdm
 
-    sources = load(name, image_column)
+    sources, notes = load(config)
     total = sum(map(len, sources.values()))
     every = max(1, total // LOOKED_AT)
-    refuse_small((some[n] for some in sources.values() for n in range(0, len(some), every)), resolution)
-    reader = Reader(name, frozenset(sources), resolution, seed, crop_min)
+    refuse_small((some[n] for some in sources.values() for n in range(0, len(some), every)), config.resolution)
+    reader = Reader(config, frozenset(sources))
     members: list[Member] = []
     unreadable: dict[str, None] = {}
     numbers = itertools.count()
@@ -167,28 +164,71 @@ def split_images(
         else:
             unreadable[found] = None
     bar.close()
-    splits = by_split(members, SPLITS, len(members), name, unreadable)
-    train = InMemory(splits["train"] if crop_min < 1 else torch.stack(splits["train"]), seed)
-    enlarged = sum(member.short_side < resolution for member in members)
-    return Images(train, torch.stack(splits["validation"]), torch.stack(splits["test"]), unreadable, enlarged)
+    members = fill_splits(members, config, unreadable, own="validation" in sources)
+    splits = {split: [tensor(member.pixels) for member in members if member.split == split] for split in SPLITS}
+    return Images(
+        InMemory(splits["train"] if config.crop_min < 1 else torch.stack(splits["train"]), config.seed),
+        torch.stack(splits["validation"]),
+        torch.stack(splits["test"]),
+        unreadable,
+        digest_of_split(members),
+        enlarged=sum(member.short_side < config.resolution for member in members),
+        notes=(*notes, *_held_out_notes(sources, members)),
+    )
 
 
-def by_split(
-    members: list[Member], splits: Iterable[str], count: int, name: str, unreadable: Iterable[str]
-) -> dict[str, list[Tensor]]:
-    """The images (3, H, W) of each of the splits, in the order of their hashes.
+def fill_splits(
+    members: list[Member], config: DatasetConfig, unreadable: Iterable[str], own: bool = False
+) -> list[Member]:
+    """The members in the order of their hashes, moved where a split would be empty; copies of an image stay together.
 
-    Raises `ValueError` if one has none, saying how many of `count` images of `name` could be read.
+    Raises `ValueError` for fewer than three different images, and where a source with validation images of its `own`
+    has none to train on.
     """
     members = sorted(members, key=lambda member: member.key)
-    tensors = {split: [tensor(member.pixels) for member in members if member.split == split] for split in splits}
-    for split, some in tensors.items():
-        if not some:
-            named = f" (not {', '.join([*unreadable][:5])} ...)" if unreadable else ""
-            raise ValueError(
-                f"{name} has {count} readable images{named}, which leaves none for {split}; it needs a few hundred"
-            )
-    return tensors
+    keys = {split: [*dict.fromkeys(some.key for some in members if some.split == split)] for split in SPLITS}
+    if sum(map(len, keys.values())) < len(SPLITS):
+        named = f" (not {', '.join([*unreadable][:5])} ...)" if unreadable else ""
+        raise ValueError(
+            f"{config.name} has {len(members)} readable images{named}; it takes three different ones at least, to"
+            " train, to validate and to test, and a few hundred to learn from"
+        )
+    if own and not keys["train"]:
+        raise ValueError(f"{config.name} holds images for validation or test alone, and none to train on")
+    moved = {}
+    for split in SPLITS:
+        if not keys[split]:
+            others = sorted(keys, key=lambda other: (other != "train") == (split != "train"), reverse=True)
+            donor = next(other for other in others if len(keys[other]) > 1)
+            moved[keys[donor].pop()] = split
+            keys[split] = [b"moved"]
+    side = config.resolution
+    return [
+        member
+        if member.key not in moved
+        else Member(moved[member.key], member.key, square(Image.fromarray(member.pixels), side), member.short_side)
+        for member in members
+    ]
+
+
+def digest_of_split(members: Iterable[Member]) -> str:
+    """A hash of the images and of the split that each is in, whatever their names and order."""
+    found = hashlib.sha256()
+    for split, key in sorted((member.split, member.key) for member in members):
+        found.update(split.encode() + key)
+    return found.hexdigest()[:16]
+
+
+def _held_out_notes(sources: dict[str, Any], members: Iterable[Member]) -> list[str]:
+    """What a source that has a validation split of its own holds out."""
+    if "validation" not in sources:
+        return []
+    counts = {split: sum(member.split == split for member in members) for split in ("validation", "test")}
+    own = " and test" if "test" in sources else ""
+    return [
+        f"the data set has its own validation{own} images, never trained on: {counts['validation']} for validation,"
+        f" {counts['test']} for the test"
+    ]
 
 
 def refuse_small(rows: Iterable[dict[str, Any]], resolution: int) -> None:
@@ -229,13 +269,13 @@ def _drawn(key: bytes, shares: dict[str, float]) -> str:
     return split  # the last one takes what rounding leaves
 
 
-def _square(picture: Image.Image, side: int) -> np.ndarray:
-    """(side, side, 3) uint8: the centre of the picture, its short side scaled to `side` px."""
+def square(picture: Image.Image, side: int, resampling: Image.Resampling = Image.Resampling.LANCZOS) -> np.ndarray:
+    """(side, side, ...): the centre of the picture, its short side scaled to `side` px."""
     if picture.size != (side, side):
         scale = side / min(picture.size)
         width, height = (max(side, round(length * scale)) for length in picture.size)
         left, top = (width - side) // 2, (height - side) // 2
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS).crop((left, top, left + side, top + side))
+        picture = picture.resize((width, height), resampling).crop((left, top, left + side, top + side))
     return np.asarray(picture)
 
 
@@ -301,6 +341,11 @@ def crop(image: Tensor, draws: np.ndarray, crop_min: float, resolution: int) -> 
     top, left = int(draws[1] * (height - side + 1)), int(draws[2] * (width - side + 1))
     square = image[None, :, top : top + side, left : left + side].float() / 255
     return F.interpolate(square, (resolution, resolution), mode="bilinear", antialias=True)
+
+
+def downscale_holes(holes: Tensor, side: int) -> Tensor:
+    """Scale holes (N, 1, S, S) bool to (N, 1, side, side): what holds a hole pixel is hole."""
+    return F.adaptive_max_pool2d(holes.float(), side) > 0
 
 
 def downscale(images: Tensor, side: int) -> Tensor:

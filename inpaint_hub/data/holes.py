@@ -30,7 +30,10 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..imaging import contract
+from .image_files import visible_files
 from .rng import HOLE_DRAWS, SHAPE, uniforms
+
+MOSTLY_HOLE, FRAME_HOLE = 0.6, 0.9  # shares of a mask and of its frame above which it is probably inverted
 
 
 @dataclass(frozen=True)
@@ -202,28 +205,41 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def read_masks(place: str, size: tuple[int, int]) -> np.ndarray:
-    """(M, 2H, 2W / 8) uint8, bits in a row packed: the masks of a folder at twice `size` (H, W), by nearest neighbour.
+def read_masks(place: str, size: tuple[int, int], invert: bool | None = None) -> np.ndarray:
+    """Read the masks of a folder, nested or not, at twice the size that training needs.
 
-    White = hole. Files in folders within count too. Those that cannot be read, and masks that have
-    no hole or nothing else at `size`, are left out with a warning; none left, or no folder, is a `ValueError`.
+    Files that cannot be read, and masks that have no hole or nothing else at `size`, are left out with a warning.
+
+    Args:
+        place: a folder of pictures, white = hole.
+        size: height and width of the training images, px.
+        invert: take black as the hole, or white without asking; None asks where most masks are probably inverted.
+
+    Returns:
+        (M, 2H, 2W / 8) uint8, the bits of a row packed.
+
+    Raises:
+        ValueError: no folder, no mask in it, or masks that are mostly hole, unless `invert` says what they mean.
     """
-    if not Path(place).expanduser().is_dir():
+    folder = Path(place).expanduser()
+    if not folder.is_dir():
         raise ValueError(f"{place} is no folder here; give one with pictures of masks in it, white = hole")
     masks, left_out = [], []
+    inverted = 0
     height, width = 2 * size[0], 2 * size[1]
-    files = (path for path in Path(place).expanduser().rglob("*") if path.is_file() and not path.name.startswith("."))
-    for path in sorted(files):
+    for path in sorted(visible_files(folder, set(), [])):
         try:
             with Image.open(path) as picture:
                 mask = picture.resize((width, height), Image.Resampling.NEAREST)
-            hole = contract.unpack(np.zeros((height, width), dtype=np.uint8), mask)[1][0]
+            hole = contract.unpack(np.zeros((height, width), dtype=np.uint8), mask)[1][0] != bool(invert)
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
             left_out.append(f"{path.name} cannot be read as a mask")
             continue
         share = hole[1::2, 1::2].mean()
         if 0 < share < 1:
             masks.append(np.packbits(hole, axis=1))
+            frame = np.concatenate([hole[0], hole[-1], hole[:, 0], hole[:, -1]])
+            inverted += share > MOSTLY_HOLE and frame.mean() > FRAME_HOLE
         else:
             left_out.append(f"{path.name} has {'nothing but' if share else 'no'} hole")
     if left_out:
@@ -231,6 +247,12 @@ def read_masks(place: str, size: tuple[int, int]) -> np.ndarray:
         warnings.warn(f"{len(left_out)} files in {place} are left out: {', '.join(left_out[:20])}{more}", stacklevel=2)
     if not masks:
         raise ValueError(f"{place} has no mask with both hole and known pixels; put such pictures there, white = hole")
+    if invert is None and inverted > len(masks) / 2:
+        raise ValueError(
+            f"{inverted} of the {len(masks)} masks in {place} mark most of the image and its frame, so they are"
+            " probably inverted; white is filled: --invert_masks takes black as the hole, --no-invert_masks takes white"
+            " all the same"
+        )
     return np.stack(masks)
 
 

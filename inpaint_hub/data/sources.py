@@ -1,20 +1,23 @@
-"""Images by name or folder: the rows of a data set, not yet decoded, and the pictures in them."""
+"""Data sets by name or folder: their rows, not yet decoded, and the pictures in them."""
 
 from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from ..imaging.contract import DEEP, unpack
+from .image_files import find_images
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -22,95 +25,109 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# What a plain folder of images is searched for; what Pillow cannot open of it (HEIC) is named, not passed over.
-PICTURES = {
-    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
-    ".pbm", ".pgm", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp",
-}  # fmt: skip
-# A folder with one of these is a data set that `datasets` knows how to read; without images, with one of those too.
-PACKED = {".parquet", ".arrow", ".zip", ".tar"}
-LISTED = {"metadata.csv", "metadata.jsonl"}
-TABLES = PACKED | {".csv", ".json", ".jsonl", ".tsv"}
-# Folders at the top of a plain folder that hold a split of their own, as `datasets` would call them.
-SPLIT_FOLDERS = {
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
-    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
-}  # fmt: skip
 AHEAD = 64  # pictures being decoded while one is used
 
 
-def load(name: str, image_column: str | None = None, streaming: bool = False) -> dict[str, Any]:
-    """Every split of a source by its name, each with the one column "image": bytes and path, not decoded.
+@dataclass(frozen=True)
+class DatasetConfig:
+    """Where training images come from, and what becomes of each."""
 
-    `name` is an id on the Hub, a folder of images, or a folder that `datasets` can load. The splits are
-    of the type `Dataset`, or with `streaming` an `IterableDataset`, of which nothing is read yet. Raises
-    `ValueError` and `OSError` where there is nothing to read, in a sentence.
+    name: str  # an id on the Hub, a folder of images, or a folder that `datasets` can load
+    resolution: int  # side of the square images, px
+    seed: int = 0  # of the split
+    crop_min: float = 1.0  # below 1, training images keep the size that crops of this fraction of the short side need
+    image_column: str | None = None
+    config_name: str | None = None
+    revision: str | None = None  # a branch, tag or commit on the Hub
+    leave_out: tuple[tuple[str, str], ...] = ()  # folders without training images, each after the flag that names it
+
+
+class Source(NamedTuple):
+    """The rows of every split of a data set, not decoded, with the one column "image": bytes and path."""
+
+    splits: dict[str, Any]
+    notes: list[str]  # a sentence for whatever was found and left out
+
+
+def load(config: DatasetConfig, streaming: bool = False) -> Source:
+    """Open a data set.
+
+    Args:
+        config: `name`, `image_column`, `config_name`, `revision` and `leave_out` of it.
+        streaming: read nothing yet.
+
+    Returns:
+        The splits, each a `Dataset`, or with `streaming` an `IterableDataset`.
+
+    Raises:
+        ValueError: nothing to read, or several things that may be meant.
+        OSError: the Hub cannot be reached.
     """
     from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
     from datasets.exceptions import DatasetsError
 
-    folder = Path(name).expanduser()
-    if not folder.is_dir() and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
-        raise ValueError(f"{name} is no folder here, and no data set on the Hub, which would be owner/name")
+    folder, options = Path(config.name).expanduser(), {"revision": config.revision, "streaming": streaming}
+    notes: list[str] = []
+    if not folder.is_dir() and (config.name.count("/") != 1 or config.name.startswith((".", "/", "~"))):
+        raise ValueError(f"{config.name} is no folder here, and no data set on the Hub, which would be owner/name")
     try:
         if not folder.is_dir():
-            splits = load_dataset(name, streaming=streaming)
+            splits = load_dataset(config.name, config.config_name, **options)
         elif (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
             splits = load_from_disk(str(folder))
             splits = splits if isinstance(splits, DatasetDict) else {"train": splits}
         else:
-            splits = _plain(folder) or load_dataset(str(folder), streaming=streaming)
-    except DatasetsError as error:
-        raise ValueError(f"it cannot be loaded: {reason(error)}") from error
+            found = find_images(folder, {flag: Path(place) for flag, place in config.leave_out})
+            if found is None:
+                _refuse_inside(folder, config.leave_out)
+                splits = load_dataset(str(folder), config.config_name, streaming=streaming)
+            else:
+                splits, notes = {split: _undecoded(paths) for split, paths in found.splits.items()}, found.notes
+    except (DatasetsError, ValueError) as error:
+        raise ValueError(reason(error)) from error
     if streaming:
         splits = {
             split: rows.to_iterable_dataset() if isinstance(rows, Dataset) else rows for split, rows in splits.items()
         }
-    return {split: _only_images(rows, name, image_column) for split, rows in splits.items()}
+    return Source(
+        {split: _only_images(rows, config.name, config.image_column) for split, rows in splits.items()}, notes
+    )
+
+
+def _undecoded(paths: list[str]) -> Dataset:
+    """A row for each image file."""
+    from datasets import Dataset, Features
+    from datasets import Image as ImageFeature
+
+    return Dataset.from_dict({"image": paths}, Features({"image": ImageFeature(decode=False)}))
+
+
+def _refuse_inside(folder: Path, leave_out: Sequence[tuple[str, str]]) -> None:
+    """Raise `ValueError` for a folder within one that `datasets` searches by itself, and would read too."""
+    for flag, place in leave_out:
+        if Path(place).is_dir() and Path(place).resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"{flag} {place} is inside {folder}, which holds packed images; give a folder elsewhere")
 
 
 def reason(error: Exception) -> str:
     """What an error of reading a data set says, in a sentence."""
-    from datasets.exceptions import DatasetsError
+    from datasets.exceptions import DatasetNotFoundError, DatasetsError
     from datasets.table import CastError
 
     cause = error.__cause__ if isinstance(error, DatasetsError) and error.__cause__ else error
     if isinstance(cause, CastError):
         some, others = (", ".join(names) for names in (cause.table_column_names, cause.requested_column_names))
         return f"one file has the columns '{some}', another '{others}'; give files with the same ones"
-    return str(cause).split("\n", 1)[0]
+    if configurations := re.search(r"available configs?: ?\[(.*?)\]|Available: \[(.*?)\]", str(cause)):
+        names = (configurations[1] or configurations[2]).replace("'", "")
+        return f"it has the configurations {names}; choose one with --dataset_config_name"
+    if isinstance(error, DatasetNotFoundError):
+        return f"{_first_line(error)} A private or gated one needs --hub_token, or `hf auth login`."
+    return _first_line(cause)
 
 
-def _plain(folder: Path) -> dict[str, Dataset] | None:
-    """The splits of a folder of image files, nested or not; None if it holds a data set of another kind.
-
-    `datasets` would read captions instead of images where there are more of them, only the one file
-    where its name says "test", and nothing where the folder's own name has brackets.
-    """
-    from datasets import Dataset, Features
-    from datasets import Image as ImageFeature
-
-    files = list(_visible(folder))
-    kinds = {path.suffix.lower() for path in files}
-    if not files:
-        raise ValueError(f"{folder} is an empty folder; put images into it, or Parquet files with an image column")
-    if kinds & PACKED or any(path.name in LISTED for path in files):
-        return None
-    if not kinds & (PICTURES | TABLES):
-        raise ValueError(f"{folder} has {len(files)} files, but none that is an image by its name, as .jpg or .png")
-    pictures: dict[str, list[str]] = {}
-    for path in sorted(path for path in files if path.suffix.lower() in PICTURES):
-        top = path.relative_to(folder).parts[0].lower()
-        pictures.setdefault(SPLIT_FOLDERS.get(top, "train"), []).append(str(path))
-    kind = Features({"image": ImageFeature(decode=False)})
-    return {split: Dataset.from_dict({"image": paths}, kind) for split, paths in pictures.items()} or None
-
-
-def _visible(folder: Path) -> Iterator[Path]:
-    """Every file under the folder, links followed, but for hidden ones and those in hidden folders."""
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place, name) for name in files if not name.startswith("."))
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _only_images(rows: Any, name: str, image_column: str | None) -> Any:
@@ -118,14 +135,34 @@ def _only_images(rows: Any, name: str, image_column: str | None) -> Any:
     from datasets import Image as ImageFeature
 
     columns = rows.column_names or []
+    features = rows.features or {}
+    pictured = [column for column in columns if _holds_images(features.get(column))]
+    if image_column is None and len(pictured) > 1:
+        raise ValueError(f"{name} has the image columns {', '.join(pictured)}; choose one with --image_column")
     if image_column is None:
-        pictured = [column for column in columns if isinstance(rows.features[column], ImageFeature)]
         named = [column for column in ("image", "img") if column in columns]
         image_column = next(iter(pictured + named), None)
     if image_column not in columns:
         raise ValueError(f"{name} has the columns {', '.join(columns)}; say with --image_column which holds the images")
+    if image_column not in pictured and getattr(features.get(image_column), "dtype", None) not in ("string", "binary"):
+        raise ValueError(
+            f"the column {image_column} of {name} holds {_kind(features.get(image_column))}, and not an image a row;"
+            f" its image columns are: {', '.join(pictured) or 'none'}"
+        )
     rows = rows.select_columns(image_column).cast_column(image_column, ImageFeature(decode=False))
     return rows if image_column == "image" else rows.rename_column(image_column, "image")
+
+
+def _holds_images(feature: Any) -> bool:
+    """Whether a column is of images: by its type, or as other libraries write them, a file's bytes and its path."""
+    from datasets import Image as ImageFeature
+
+    return isinstance(feature, ImageFeature) or (isinstance(feature, dict) and {*feature} == {"bytes", "path"})
+
+
+def _kind(feature: Any) -> str:
+    """What a column holds, in a word or two."""
+    return str(getattr(feature, "dtype", None) or ("lists" if "List" in type(feature).__name__ else "other values"))
 
 
 def title(row: dict[str, Any], number: int | str, name: str) -> str:
@@ -141,9 +178,9 @@ def picture(row: dict[str, Any]) -> Image.Image | None:
     """The upright RGB picture of a row, None where it cannot be decoded."""
     from datasets import Image as ImageFeature
 
-    content = _content(row)
+    data = content(row)
     try:
-        return _rgb(ImageFeature().decode_example({"path": None, "bytes": content}))
+        return _rgb(ImageFeature().decode_example({"path": None, "bytes": data}))
     except Exception:  # Pillow raises what the damage happens to cause
         return None
 
@@ -151,18 +188,18 @@ def picture(row: dict[str, Any]) -> Image.Image | None:
 def short_side(row: dict[str, Any]) -> int | None:
     """The short side of a row's picture in px, None where the head of its file does not say; nothing is decoded."""
     try:
-        with Image.open(BytesIO(_content(row))) as opened:
+        with Image.open(BytesIO(content(row))) as opened:
             return min(opened.size)
     except Exception:  # as above
         return None
 
 
-def _content(row: dict[str, Any]) -> bytes:
+def content(row: dict[str, Any]) -> bytes:
     """The bytes of a row's file, none where there is no such file. A broken connection is an error, though."""
     value = row["image"] or {}
-    content, path = value.get("bytes"), value.get("path")
-    if content is not None or not path:
-        return content or b""
+    data, path = value.get("bytes"), value.get("path")
+    if data is not None or not path:
+        return data or b""
     if "://" in path:
         import fsspec
 

@@ -7,6 +7,7 @@ block, and a run that goes on reads the block again and takes the very next imag
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .dataset import LOOKED_AT, SPLITS, Images, InMemory, Member, Reader, by_split, refuse_small, tensor
+from .dataset import LOOKED_AT, SPLITS, Images, InMemory, Member, Reader, refuse_small, tensor
 from .rng import permutation
-from .sources import in_threads, load
+from .sources import DatasetConfig, content, in_threads, load
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -75,7 +76,7 @@ class Stream:
         taken: list[Tensor] = []
         while len(taken) < count:
             start = number + len(taken) - self._block.before["first"]
-            order = permutation(self.reader.seed, self._block.before["block"], len(self._block.images))
+            order = permutation(self.reader.config.seed, self._block.before["block"], len(self._block.images))
             taken += [self._block.images[n] for n in order[start : start + count - len(taken)]]
             if self._next is None:
                 self._next = self._pool.submit(self._read, self._block.after)
@@ -85,9 +86,9 @@ class Stream:
         return taken
 
     @property
-    def at_hand(self) -> InMemory:
+    def buffered(self) -> InMemory:
         """The images that can be had at any time: those of the block under way."""
-        return InMemory(self._block.images, self.reader.seed)
+        return InMemory(self._block.images, self.reader.config.seed)
 
     @property
     def visited(self) -> int:
@@ -111,7 +112,7 @@ class Stream:
         try:
             self._enter(self._next.result())
         except Exception as error:  # each protocol has its own
-            raise ConnectionError(f"the stream of {self.reader.name} broke off: {error}") from error
+            raise ConnectionError(f"the stream of {self.reader.config.name} broke off: {error}") from error
         self._next = None
 
     def _enter(self, block: Block) -> None:
@@ -136,7 +137,9 @@ class Stream:
             if images:
                 return Block(place, images, unreadable, after)
             if after["lap"] > place["lap"] and place["first"] == place["lap_first"]:
-                raise ValueError(f"{self.reader.name} streamed to its end without an image to train on{self.part}")
+                raise ValueError(
+                    f"{self.reader.config.name} streamed to its end without an image to train on{self.part}"
+                )
             place = after
 
     def _from(self, place: Place) -> Iterator[Any]:
@@ -163,12 +166,7 @@ class Stream:
 
 
 def stream_images(
-    name: str,
-    resolution: int,
-    seed: int,
-    image_column: str | None = None,
-    progress: bool = True,
-    crop_min: float = 1.0,
+    config: DatasetConfig,
     *,
     block_rows: int,
     held_out: int,
@@ -176,38 +174,62 @@ def stream_images(
     process: int = 0,
     processes: int = 1,
     any_length: bool = True,
+    progress: bool = True,
 ) -> Images:
-    """The images of a data set as `split_images` has them, in the very same splits, but the training images streamed.
+    """Open a data set as a stream, in the very splits of `split_images`.
 
-    Those of validation and test are collected from the beginning of the stream, up to `held_out` of
-    each, on process 0 alone. Training images are read `block_rows` rows at a time, by each of the
-    `processes` its own. Raises `ValueError` for what `split_images` does, and without `any_length`
-    where the source does not say how many images it has.
+    Args:
+        config: the data set.
+        block_rows: rows that are read and shuffled at a time, by each process its own.
+        held_out: validation images at most, and test images; they are collected from the beginning, on process 0.
+        piece_size: images that a process takes at a time, in turn with the others.
+        process: the number of this process.
+        processes: how many there are.
+        any_length: accept a source that does not say how many images it has.
+        progress: show a bar while validation and test images are collected.
+
+    Returns:
+        The images, those to train on as a `Stream`.
+
+    Raises:
+        ValueError: what `split_images` refuses, and a source of unknown length unless `any_length`.
     """
     from datasets import concatenate_datasets
     from datasets.distributed import split_dataset_by_node
 
-    sources = load(name, image_column, streaming=True)
+    sources, notes = load(config, streaming=True)
     own = {"validation", "test"} & {*sources} if "validation" in sources else set()  # what it holds out itself
     trained = {source: rows for source, rows in sources.items() if source not in own}
     if not trained:
-        raise ValueError(f"{name} has the splits {', '.join(sources)} and none to train on")
+        raise ValueError(f"{config.name} has the splits {', '.join(sources)} and none to train on")
     count = _count(trained, 1.0 if own else SPLITS["train"])
     if count is None and not any_length:
         raise ValueError("its stream does not say how many images it has: say with --max_train_steps how long to train")
-    refuse_small(itertools.islice(_chained(trained), LOOKED_AT), resolution)
-    reader = Reader(name, frozenset(sources), resolution, seed, crop_min)
+    beginning = [*itertools.islice(_chained(trained), LOOKED_AT)]
+    refuse_small(beginning, config.resolution)
+    rows = concatenate_datasets([*trained.values()])
+    digest = _digest(beginning, rows.num_shards, count)
+    reader = Reader(config, frozenset(sources))
     unreadable: dict[str, None] = {}
     searched = {source: sources[source] for source in own} or sources
+    size = config.resolution
     if process == 0:
         validation, test, read, enlarged = _held_out(searched, reader, held_out, unreadable, progress)
     else:
-        validation = test = torch.empty(0, 3, resolution, resolution, dtype=torch.uint8)
+        validation = test = torch.empty(0, 3, size, size, dtype=torch.uint8)
         read = enlarged = 0
-    rows = split_dataset_by_node(concatenate_datasets([*trained.values()]), process, processes)
     part = f" of part {process + 1} of {processes}" if processes > 1 else ""
-    train = Stream(rows, reader, block_rows, piece_size, processes, part, count, unreadable)
-    return Images(train, validation, test, unreadable, enlarged, read)
+    own_rows = split_dataset_by_node(rows, process, processes)
+    train = Stream(own_rows, reader, block_rows, piece_size, processes, part, count, unreadable)
+    return Images(train, validation, test, unreadable, digest, enlarged, read, tuple(notes))
+
+
+def _digest(rows: list[dict[str, Any]], shards: int, count: int | None) -> str:
+    """A hash of the first images of a stream as they are stored, and of what is known of its length."""
+    found = hashlib.sha256(f"{shards} {count}".encode())
+    for row in rows:
+        found.update(hashlib.sha256(content(row)).digest())
+    return found.hexdigest()[:16]
 
 
 def _chained(sources: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -245,12 +267,19 @@ def _held_out(
             if isinstance(found, str):
                 unreadable[found] = None
                 continue
-            enlarged += found.short_side < reader.resolution
+            enlarged += found.short_side < reader.config.resolution
             if found.split in wanted and counts[found.split] < limit:
                 counts[found.split] += 1
                 members.append(found)
             if all(counts[split] == limit for split in wanted):
                 break
     bar.close()
-    splits = by_split(members, counts, read - len(unreadable), reader.name, unreadable)
-    return torch.stack(splits["validation"]), torch.stack(splits["test"]), read, enlarged
+    if not all(counts.values()):
+        missing = " and ".join(split for split, count in counts.items() if not count)
+        raise ValueError(
+            f"{reader.config.name} has {read - len(unreadable)} readable images, and none of them for {missing};"
+            " without --streaming each split has at least one"
+        )
+    members.sort(key=lambda member: member.key)
+    validation, test = ([tensor(some.pixels) for some in members if some.split == split] for split in counts)
+    return torch.stack(validation), torch.stack(test), read, enlarged

@@ -76,16 +76,3 @@ def seen(images: np.ndarray) -> tuple[Tensor, Tensor]:
         features.append(network.features(image.contiguous(memory_format=torch.channels_last)))
     found = torch.cat(features)
     return found, network.head(found).argmax(dim=1)
-
-
-def frechet(features: Tensor, others: Tensor) -> float:
-    """The Fréchet distance between two sets of features (N, D), each taken as a normal distribution.
-
-    As M. Heusel et al. 2017 (arXiv:1706.08500) define the FID, whose features are Inception's.
-    """
-    first, second = features.double(), others.double()
-    apart = (first.mean(dim=0) - second.mean(dim=0)).square().sum()
-    one, two = torch.cov(first.T), torch.cov(second.T)
-    # The trace of the root of their product: of its eigenvalues, which are real and not negative but for rounding.
-    root = torch.linalg.eigvals(one @ two).real.clamp(min=0).sqrt().sum()
-    return float(apart + one.trace() + two.trace() - 2 * root)

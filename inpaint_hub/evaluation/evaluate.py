@@ -15,6 +15,7 @@ from ..data.holes import Holes
 from ..methods.classical import CLASSICAL, PATCH_BASED
 from ..metrics import METRICS
 from ..models.networks import Painter, composite
+from .feature_metrics import FEATURE_METRICS, crop_features
 
 SEED = 2017  # of the holes: the same ones in every run, for every method
 SHEET_WIDTH_PX, SAMPLES = 1536, 16  # a grid has this many images beside each other, fewer if they would be wider
@@ -45,17 +46,28 @@ def complete(generator: Painter, images: Tensor, holes: Tensor) -> np.ndarray:
 def figures(results: np.ndarray, images: Tensor, holes: Tensor) -> dict[str, float]:
     """Every metric by name, of `results` (N, S, S, 3) uint8 against `images` (N, 3, S, S) uint8."""
     originals, where = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
-    return {name: metric(results, originals, where) for name, metric in METRICS.items()}
+    found = {name: metric(results, originals, where) for name, metric in METRICS.items()}
+    features = crop_features(results, where), crop_features(originals, where)
+    return found | {name: metric(*features) for name, metric in FEATURE_METRICS.items()}
 
 
 def validate(generator: Painter, images: Tensor, holes: Holes, grid: Path) -> dict[str, float]:
     """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to the picture `grid`."""
     where = evaluation_holes(len(images), images.shape[2], holes)
     results = complete(generator, images, where)
-    originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
-    masked = torch.where(where[:SAMPLES], generator.fill.cpu(), originals)
-    write_samples(grid, originals, masked, completed)
+    _draw(generator, images, where, results, grid)
     return {name: round(value, 4) for name, value in figures(results, images, where).items()}
+
+
+def show_pairs(generator: Painter, images: Tensor, holes: Tensor, grid: Path) -> None:
+    """Fill the holes (N, 1, S, S) of images (N, 3, S, S) uint8, and draw them as `validate` does."""
+    _draw(generator, images, holes, complete(generator, images, holes), grid)
+
+
+def _draw(generator: Painter, images: Tensor, holes: Tensor, results: np.ndarray, grid: Path) -> None:
+    originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
+    masked = torch.where(holes[:SAMPLES], generator.fill.cpu(), originals)
+    write_samples(grid, originals, masked, completed)
 
 
 def compare(generators: dict[str, Painter], images: Tensor, holes: Tensor) -> list[dict[str, Any]]:

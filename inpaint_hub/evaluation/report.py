@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,27 +17,36 @@ LABEL_PX = 16
 
 
 class Column(NamedTuple):
-    """How a figure is shown: its heading, digits after the point, and whether more is better."""
+    """How a figure is shown: its heading, digits after the point, and the value it would best have."""
 
     heading: str
     digits: int
-    more_is_better: bool
+    best: float
+
+    def distance(self, value: float) -> float:
+        """How far a value is from the best one: smaller is better."""
+        return abs(value - self.best) if math.isfinite(self.best) else value if self.best < 0 else -value
 
 
+MOST, LEAST = math.inf, -math.inf
 COLUMNS = {
-    "psnr_hole": Column("PSNR in the hole, dB", 2, True),
-    "ssim_hole": Column("SSIM in the hole", 3, True),
-    "l1_hole": Column("L1 in the hole", 4, False),
-    "lowpass_hole": Column("low-pass error in the hole", 4, False),
-    "seam": Column("seam error", 4, False),
-    "frechet": Column("Fréchet distance", 2, False),
-    "same_label": Column("same label", 3, True),
-    "ssim_image": Column("SSIM of the image", 3, True),
-    "l1_image": Column("L1 of the image", 4, False),
-    "lpips": Column("LPIPS", 4, False),
-    "fid": Column("Inception FID", 1, False),
+    "psnr_hole": Column("PSNR in the hole, dB", 2, MOST),
+    "ssim_hole": Column("SSIM in the hole", 3, MOST),
+    "l1_hole": Column("L1 in the hole", 4, LEAST),
+    "lowpass_hole": Column("low-pass error in the hole", 4, LEAST),
+    "gradient_energy": Column("gradient energy, original = 1", 2, 1),
+    "feature_distance": Column("feature distance", 3, LEAST),
+    "kernel_distance": Column("kernel distance", 1, LEAST),
+    "frechet_crops": Column("Fréchet distance of crops", 1, LEAST),
+    "seam": Column("seam error", 4, LEAST),
+    "frechet": Column("Fréchet distance", 2, LEAST),
+    "same_label": Column("same label", 3, MOST),
+    "ssim_image": Column("SSIM of the image", 3, MOST),
+    "l1_image": Column("L1 of the image", 4, LEAST),
+    "lpips": Column("LPIPS", 4, LEAST),
+    "fid": Column("Inception FID", 1, LEAST),
 }
-CURVES = ("psnr_hole", "seam", "frechet", "same_label")
+CURVES = ("psnr_hole", "gradient_energy", "feature_distance", "kernel_distance")
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
@@ -69,9 +79,8 @@ def _cell(figure: str, method: str, rows: dict[str, dict[str, Any]]) -> str:
         return ""
     value, half = rows[method]["figures"][figure]
     column = COLUMNS[figure]
-    best = (max if column.more_is_better else min)(
-        row["figures"][figure][0] for row in rows.values() if figure in row["figures"]
-    )
+    values = (row["figures"][figure][0] for row in rows.values() if figure in row["figures"])
+    best = min(values, key=column.distance)
     text = f"{value:.{column.digits}f}"
     text = f"**{text}**" if text == f"{best:.{column.digits}f}" else text
     return text if half is None else f"{text} ± {half:.{column.digits}f}"

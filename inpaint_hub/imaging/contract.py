@@ -1,37 +1,32 @@
 """What image and mask mean: the one door for every method, and the only place for polarity and thresholds.
 
 An image is a PIL image of any mode, a NumPy array (H, W), (H, W, 1 | 3 | 4) of uint8, uint16 or
-float in 0..1, or a tensor (C, H, W) or (N, C, H, W) with 1, 3 or 4 channels, uint8 or float in 0..1.
-A mask has the same height and width; True, 1, 255, white = hole, to be filled. What comes out is what
-came in: type, mode, dtype, shape, device, and every known pixel bit for bit.
+float in 0..1, or a tensor (C, H, W) or (N, C, H, W) with 1, 3 or 4 channels, uint8, uint16 or float in 0..1.
+A mask has the same height and width; True, 1, 255, white = hole, to be filled. SAM's masks (1, H, W) and
+COCO's run lengths {"size": [H, W], "counts": ...} are masks, too. What comes out is what
+came in: type, mode, dtype, shape, device, and every known pixel bit for bit. The colour of a known pixel
+whose alpha is 0 counts as unknown: no fill depends on it. Alpha in the hole continues the alpha around it.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+from .extrapolation import extrapolate
+from .pillow_modes import DEEP, LUMA, Patch, continue_alpha, paste_into, pixels_of, union
+from .run_lengths import decode_run_lengths
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
 
 ImageLike = TypeVar("ImageLike")
 
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow converts to grey
-DEEP = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "I": "i4"}  # Pillow's 16-bit modes
 FULL = {"u1": 255, "u2": 65535}  # white, by dtype; floats end at 1
-
-
-class Patch(NamedTuple):
-    """A filled part of one image: where, which of its pixels (h, w) bool, and with what (h, w, 3) in 0..1."""
-
-    number: int  # of the image in its batch
-    top: int
-    left: int
-    hole: np.ndarray
-    prediction: np.ndarray
+ROUNDING = 1e-3  # that a float may be outside of 0..1: resampling and arithmetic overshoot a little
 
 
 def opened(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -44,22 +39,39 @@ def opened(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
     """
     values = _values(image)
     hole = _hole(mask, *values.shape[:3])
-    if values.dtype.kind == "f":
+    if values.dtype.kind == "f" and not hole.all():
         colors, known = values[..., :3], ~hole[..., None]
-        low, high = colors.min(initial=1, where=known), colors.max(initial=0, where=known)
-        if not (low >= 0 and high <= 1):  # so written, NaN fails too
+        low, high = colors.min(initial=np.inf, where=known), colors.max(initial=-np.inf, where=known)
+        if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # so written, NaN fails too
             raise ValueError(
                 f"image has values from {low:g} to {high:g} where it is known;"
                 " floating-point images are in 0..1, so scale it (or pass uint8)"
             )
-    return values, hole
+    return _without_hidden_colors(values, hole), hole
+
+
+def _without_hidden_colors(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """The values, in which colours that alpha hides are continued from the known ones that can be seen."""
+    if values.shape[-1] != 4:
+        return values
+    hidden = (values[..., 3] == 0) & ~hole
+    if not hidden.any():
+        return values
+    values = values.copy()
+    for number in np.flatnonzero(hidden.any(axis=(1, 2))):
+        image, where = values[number], hidden[number]
+        seen = extrapolate(image[..., :3], ~(where | hole[number]))
+        image[where, :3] = seen[where] if values.dtype.kind == "f" else np.rint(seen[where])
+    return values
 
 
 def known_pixels(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """(..., H, W, 3) float32 in 0..1, black under the hole, of values (..., H, W, 1 | 3 | 4) and hole (..., H, W)."""
     known = np.zeros((*hole.shape, 3), dtype=np.float32)  # first of all: nothing under the hole leaks
     np.copyto(known, values[..., :3], where=~hole[..., None], casting="same_kind")
-    return known if values.dtype.kind == "f" else np.divide(known, FULL[values.dtype.str[1:]], out=known)
+    if values.dtype.kind == "f":
+        return known.clip(0, 1, out=known)
+    return np.divide(known, FULL[values.dtype.str[1:]], out=known)
 
 
 def unpack(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -81,24 +93,32 @@ def repack(image: ImageLike, hole: np.ndarray, prediction: np.ndarray) -> ImageL
 def patched(image: ImageLike, patches: Iterable[Patch]) -> ImageLike:
     """A copy of `image` that holds the patches' predictions inside their holes.
 
-    Grey images take its luminance, palettes their nearest opaque colour; filled pixels are opaque.
+    Grey images take its luminance, palettes their nearest colour; alpha is continued from around the hole.
     """
     source: Any = image
-    result: Any
+    patches = list(patches)
     if _is_pil(image):
-        result = _into_pil(source, patches)
-    elif _is_tensor(image):
+        filled: Any = paste_into(source, patches)
+        return filled
+    if _is_tensor(image):
         result = source.detach().clone()
         pixels = result if result.ndim == 4 else result[None]
-        for patch in patches:
-            _into_tensor(pixels[patch.number], patch)
+        for number in {patch.number for patch in patches}:
+            _into_tensor(pixels[number], [patch for patch in patches if patch.number == number])
     else:
         result = np.array(image)
-        pixels = result if result.ndim == 3 else result[:, :, None]
-        for patch in patches:
-            colors = _as_channels(patch.prediction[patch.hole], pixels.shape[2])
-            _part(pixels, patch)[patch.hole] = _quantized(colors, result.dtype)
+        _into_array(result if result.ndim == 3 else result[:, :, None], patches)
     return result
+
+
+def _into_array(pixels: np.ndarray, patches: list[Patch]) -> None:
+    """Write the patches of one image into its pixels (H, W, 1 | 3 | 4)."""
+    for patch in patches:
+        colors = _as_channels(patch.prediction[patch.hole], pixels.shape[2])
+        _part(pixels[..., :3], patch)[patch.hole] = _quantized(colors, pixels.dtype)
+    if pixels.shape[2] == 4 and patches:
+        hole = union(patches, pixels.shape[:2], patches[0].number)
+        pixels[hole, 3] = continue_alpha(pixels[..., 3], hole)[hole]
 
 
 def _part(pixels: Any, patch: Patch) -> Any:
@@ -120,7 +140,7 @@ def _is_tensor(value: Any) -> bool:
 def _values(image: Any) -> np.ndarray:
     """(N, H, W, 1 | 3 | 4) uint8, uint16 or float: the image's values, its own memory where that can be."""
     if _is_pil(image):
-        values = _pil_values(image)
+        values = pixels_of(image)[None]
     elif _is_tensor(image):
         shape = tuple(image.shape)
         if len(shape) not in (3, 4) or shape[-3] not in (1, 3, 4):
@@ -144,25 +164,11 @@ def _values(image: Any) -> np.ndarray:
     return values
 
 
-def _pil_values(image: PILImage.Image) -> np.ndarray:
-    if image.mode in DEEP:
-        values = np.asarray(image)[None, :, :, None]
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"image has mode I with values from {values.min()} to {values.max()}; give 0..65535")
-        return values.astype(np.uint16)
-    if image.mode == "F":
-        return np.asarray(image)[None, :, :, None]
-    try:
-        if image.mode in ("P", "PA"):  # Pillow warns of a transparent palette without the detour
-            image = image.convert("RGBA")
-        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))[None]
-    except ValueError as error:
-        raise ValueError(f"image has PIL mode {image.mode}, which cannot become RGB; convert it first") from error
-
-
 def _hole(mask: Any, batch: int, height: int, width: int) -> np.ndarray:
     """(N, H, W) bool: True where the mask is above half of its range."""
-    if _is_pil(mask):
+    if isinstance(mask, Mapping):
+        values = decode_run_lengths(mask)
+    elif _is_pil(mask):
         values = _pil_mask(mask)
     elif _is_tensor(mask):
         values = mask.detach().cpu()
@@ -181,30 +187,68 @@ def _hole(mask: Any, batch: int, height: int, width: int) -> np.ndarray:
     white = 1 if values.dtype.kind == "f" else next((full for full in (1, 255, 65535) if high <= full), 0)
     if not (low >= 0 and high <= white):
         raise ValueError(f"mask has values from {low:g} to {high:g}; give bool, 0 and 255, or float in 0..1")
-    return np.broadcast_to(
-        values > (white / 2 if values.dtype.kind == "f" else white // 2), (batch, height, width)
-    ).copy()
+    hole = values > (white / 2 if values.dtype.kind == "f" else white // 2)
+    if values.dtype.kind != "f" or _is_pil(mask):
+        _refuse_half_read(values, hole)
+    return np.broadcast_to(hole, (batch, height, width)).copy()
+
+
+def _refuse_half_read(values: np.ndarray, hole: np.ndarray) -> None:
+    """Raise `ValueError` for masks (N, H, W) of which half of white leaves something out: labels, faint masks."""
+    faint = (values > 0) & ~hole
+    if not faint.any():
+        return
+    if not hole.any():
+        raise ValueError(
+            f"mask has no value above {values[faint].max():g}, where white is {1 if values.dtype.kind == 'f' else 255};"
+            " half of white or more is filled. Pass mask > 0 to fill all that is not black"
+        )
+    if (values == 0).any() and any((is_flat(plane) & where).any() for plane, where in zip(values, faint, strict=True)):
+        found = np.unique(values[faint | hole])
+        some = ", ".join(f"{value:g}" for value in found[:4]) + (", ..." if len(found) > 4 else "")
+        raise ValueError(
+            f"mask holds areas of {some}, like a picture of labels, and only what is above half of white is filled;"
+            f" pass mask > 0 to fill all of them, or mask == {found[0]:g} for one"
+        )
+
+
+def is_flat(values: np.ndarray) -> np.ndarray:
+    """(H, W) bool: where a pixel of (H, W) equals its eight neighbours, as no edge of a brush does."""
+    same = np.ones(values.shape, dtype=bool)
+    same[0] = same[-1] = same[:, 0] = same[:, -1] = False
+    middle = values[1:-1, 1:-1]
+    for down in range(3):
+        for right in range(3):
+            same[1:-1, 1:-1] &= values[down : len(values) - 2 + down, right : values.shape[1] - 2 + right] == middle
+    return same
 
 
 def _pil_mask(mask: PILImage.Image) -> np.ndarray:
     """The mask's grey values; what is transparent counts as black."""
-    if mask.mode in ("1", "L", "F", *DEEP):
+    if mask.mode in ("1", "L", "F", *DEEP) and "transparency" not in mask.info:
         return np.asarray(mask)
-    rgba = np.asarray(mask.convert("RGBA")).astype(np.float32) / 255
-    return (rgba[..., :3] @ LUMA * rgba[..., 3]).clip(0, 1)
+    values = pixels_of(mask)
+    rgb, alpha = values[..., :3].astype(np.float32) / 255, values[..., 3:].astype(np.float32) / 255
+    grey: np.ndarray = (rgb @ LUMA).clip(0, 1)
+    return grey * alpha[..., 0] if alpha.shape[2] else grey
 
 
 def _one_channel(values: np.ndarray, batch: int, height: int, width: int) -> np.ndarray:
-    """The mask as (H, W) or (N, H, W), its size checked against the image's."""
+    """The mask as (N, H, W), its size checked against the image's."""
     shape = values.shape
     if shape[-2:] == (height, width) and shape[:-2] in ((), (1,), (batch,), (1, 1), (batch, 1)):
         return values.reshape(-1, height, width)
     if len(shape) == 3 and shape[2] in (1, 3, 4):
         if shape[:2] == (height, width):
             colors = values[..., :1] if (values[..., :1] == values[..., :3]).all() else _unit(values)[..., :3] @ LUMA
-            grey = colors.reshape(height, width)
+            grey = colors.reshape(1, height, width)
             return grey if shape[2] < 4 else grey * (values[..., 3] > 0)
         shape = shape[:2]
+    if len(shape) >= 3 and shape[-2:] == (height, width):
+        raise ValueError(
+            f"mask has shape {values.shape}, {shape[-3]} masks for {'an image' if batch == 1 else f'{batch} images'};"
+            " choose one of them (mask[0]), or join them (mask.any(axis=0))"
+        )
     if len(shape) >= 2 and shape[-2:] != (height, width):
         raise ValueError(
             f"mask is {shape[-1]}×{shape[-2]} but image is {width}×{height}; resize the mask with nearest neighbour"
@@ -213,19 +257,18 @@ def _one_channel(values: np.ndarray, batch: int, height: int, width: int) -> np.
 
 
 def _as_channels(rgb: np.ndarray, count: int) -> np.ndarray:
-    """(..., count) of (..., 3): luminance for one channel, opaque alpha as the fourth."""
-    if count == 1:
-        return (rgb @ LUMA)[..., None]
-    return rgb if count == 3 else np.concatenate([rgb, np.ones_like(rgb[..., :1])], axis=-1)
+    """The colours (N, 3), or their luminance (N, 1) for a picture of one channel."""
+    return (rgb @ LUMA)[..., None] if count == 1 else rgb
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    """A coloured mask in float32 with white at 1."""
+    """A coloured mask in float32 with white at 1, which is 1 itself where nothing is brighter."""
     if values.dtype.kind == "f":
         return values.astype(np.float32)
-    if values.dtype.str[1:] not in FULL:
+    white = next((full for full in (1, 255, 65535) if values.dtype.kind in "uib" and values.max() <= full), 0)
+    if not white or values.min() < 0:
         raise ValueError(f"mask has dtype {values.dtype}; give bool, uint8, uint16, or float in 0..1")
-    return values.astype(np.float32) / FULL[values.dtype.str[1:]]
+    return values.astype(np.float32) / white
 
 
 def _quantized(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
@@ -233,69 +276,26 @@ def _quantized(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     return values.astype(dtype) if dtype.kind == "f" else np.rint(values * FULL[dtype.str[1:]]).astype(dtype)
 
 
-def _into_tensor(pixels: Any, patch: Patch) -> None:
-    """Write the patch into pixels (C, H, W)."""
+def _into_tensor(pixels: Any, patches: list[Patch]) -> None:
+    """Write the patches of one image into its pixels (C, H, W)."""
     import torch
 
-    colors = _as_channels(patch.prediction[patch.hole], pixels.shape[0])
-    if not pixels.is_floating_point():
-        colors = _quantized(colors, np.dtype(np.uint8))
-    where = torch.from_numpy(patch.hole).to(pixels.device)
-    _part(pixels.permute(1, 2, 0), patch)[where] = torch.from_numpy(colors).to(pixels.device, pixels.dtype)
+    dtype = np.dtype(np.float32) if pixels.is_floating_point() else np.dtype(str(pixels.dtype).split(".")[1])
+    if dtype.str[1:] == "u2":  # PyTorch can store this type, but not index it
+        pixels = pixels.view(torch.int16)
 
+    def write(place: Any, where: np.ndarray, values: np.ndarray) -> None:
+        values = values.view(np.int16) if dtype.str[1:] == "u2" else values
+        place[torch.from_numpy(where).to(pixels.device)] = torch.from_numpy(values).to(pixels.device, pixels.dtype)
 
-def _into_pil(image: PILImage.Image, patches: Iterable[Patch]) -> PILImage.Image:
-    from PIL import Image
-
-    result = image.copy()
-    if image.mode in DEEP or image.mode == "F":
-        values = np.array(image)
-        for patch in patches:
-            grey = patch.prediction[patch.hole].clip(0, 1) @ LUMA
-            _part(values, patch)[patch.hole] = grey if image.mode == "F" else np.rint(grey * 65535)
-        result.frombytes(values.astype(DEEP.get(image.mode, "f4")).tobytes())
-        return result
-    premultiplied = {"RGBa": "RGBA", "La": "LA"}.get(image.mode)
     for patch in patches:
-        colors = _quantized(patch.prediction, np.dtype(np.uint8))
-        if image.mode in ("P", "PA"):
-            indices = np.zeros(patch.hole.shape, dtype=np.uint8)
-            indices[patch.hole] = _nearest_in_palette(image, colors[patch.hole])
-            part = _palette_patch(image, indices)
-        else:
-            part = Image.fromarray(colors)
-            part = (part.convert(premultiplied) if premultiplied else part).convert(
-                image.mode, dither=Image.Dither.NONE
-            )
-        result.paste(part, (patch.left, patch.top), mask=Image.fromarray(patch.hole))
-    return result
-
-
-def _nearest_in_palette(image: PILImage.Image, colors: np.ndarray) -> np.ndarray:
-    """The index of the palette's nearest opaque colour for each of `colors` (N, 3) uint8."""
-    palette = np.array(image.getpalette("RGBA"), dtype=np.float32).reshape(-1, 4)
-    transparency = image.info.get("transparency")
-    if isinstance(transparency, int) and transparency < len(palette):
-        palette[transparency, 3] = 0
-    elif isinstance(transparency, bytes):
-        palette[: len(transparency), 3] = list(transparency[: len(palette)])
-    penalty = np.where(palette[:, 3] == palette[:, 3].max(), 0, 1e9)
-    distinct, back = np.unique(colors, axis=0, return_inverse=True)
-    nearest = np.empty(len(distinct), dtype=np.uint8)
-    for start in range(0, len(distinct), 4096):  # 4096 colours at a time: a few MB of distances
-        some = distinct[start : start + 4096, None, :].astype(np.float32)
-        nearest[start : start + 4096] = (((some - palette[:, :3]) ** 2).sum(axis=2) + penalty).argmin(axis=1)
-    return nearest[back.reshape(-1)]
-
-
-def _palette_patch(image: PILImage.Image, indices: np.ndarray) -> PILImage.Image:
-    """An image of the same palette mode that holds `indices`, opaque."""
-    from PIL import Image
-
-    if image.mode == "P":
-        patch = Image.fromarray(indices, mode="P")
-    else:
-        size = (indices.shape[1], indices.shape[0])
-        patch = Image.frombytes("PA", size, np.stack([indices, np.full_like(indices, 255)], axis=2).tobytes())
-    patch.putpalette(image.palette)  # type: ignore[arg-type]  # these two modes have one
-    return patch
+        colors = _as_channels(patch.prediction[patch.hole], pixels.shape[0])
+        write(_part(pixels[:3].permute(1, 2, 0), patch), patch.hole, _quantized(colors, dtype))
+    if pixels.shape[0] == 4:
+        alpha = pixels[3].cpu()
+        hole = union(patches, tuple(alpha.shape), patches[0].number)
+        write(
+            pixels[3],
+            hole,
+            continue_alpha((alpha.float() if dtype.kind == "f" else alpha).numpy().view(dtype), hole)[hole],
+        )

@@ -1,13 +1,12 @@
-"""File to image and back: a photo goes out as it came in. The only module that opens pictures for users.
+"""From a file to an image: a photo is read with all that goes out with it again. `encoding` writes it.
 
-Orientation is applied; EXIF, XMP, ICC profile, dpi, comments and the format's own settings are kept. All
-errors are `ValueError`s that name the file, but for the file system's own `OSError`s.
+Orientation is applied; EXIF, XMP, IPTC, ICC profile, dpi, comments and the format's own settings are kept. All errors
+are `ValueError`s that name the file, but for the file system's own `OSError`s.
 """
 
 from __future__ import annotations
 
 import re
-import struct
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin
+import numpy as np
+from PIL import ExifTags, Image, JpegImagePlugin
+
+from . import containers, deep_color, tiff_tags
+from .containers import Part
+from .metadata import EXIF_HEADER, upright_exif, upright_xmp, without_pictures, without_thumbnail
+from .pillow_modes import DEEP
 
 TURNS = {  # EXIF orientation: what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -27,36 +32,16 @@ TURNS = {  # EXIF orientation: what makes the picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-METADATA = ("icc_profile", "dpi", "xmp", "exif", "comment")  # what Pillow's `info` and `save` both call so
-HOLDS = {  # which of it a format can hold; the formats that are not here, none
-    "JPEG": METADATA,
-    "PNG": ("icc_profile", "dpi", "xmp", "exif"),
-    "TIFF": ("icc_profile", "dpi", "xmp", "exif"),
-    "WEBP": ("icc_profile", "xmp", "exif"),
-    "AVIF": ("icc_profile", "xmp", "exif"),
-    "BMP": ("dpi",),
-    "GIF": ("comment",),
-}
-NEW: dict[str, dict[str, Any]] = {  # settings for a format that the photo did not come in
-    "JPEG": {"quality": 95, "subsampling": "4:4:4"},
-    "WEBP": {"lossless": True, "exact": True},
-    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
-}
-PNG_LEVEL = 4  # zlib's: two fifths of the time that Pillow's 6 takes, for 1 to 7 % more bytes
-PNG_CHUNKS = (b"cHRM", b"cICP", b"gAMA", b"sRGB", b"tIME", b"tEXt", b"zTXt", b"iTXt")  # copied as they are
+METADATA = ("icc_profile", "dpi", "xmp", "exif", "comment")  # what Pillow's `info` calls so
 TIFF_TAGS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 LOSSLESS_TIFF = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "group3", "group4", "lzma", "zstd")
-XMP_TAG, XMP_IN_PNG = 700, "XML:com.adobe.xmp"
 HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands, in bytes 8 to 12
+ENCODERS_OWN = b"Created by OpenJPEG"  # a comment that says nothing of the photo
 
-LOSSY = (
-    "{format} compresses with loss: known pixels were kept until the file was written, and that changes them slightly;"
-    " a PNG keeps them bit for bit"
+EIGHT_BIT = (
+    "{name} has {bits} bits a channel; it was read, and is written, with 8, all that this program knows of {format}"
 )
-LEFT_OUT = "{format} cannot hold all that came with the photo; left out: {names}"
-EIGHT_BIT = "a colour picture of 16 bits a channel was read at 8 bits, all that Pillow knows, and is written so"
-FIRST_OF_SEVERAL = "the file holds further pictures beside the photo (a preview or a depth map); they were left out"
+FIRST_OF_SEVERAL = "the file holds further pictures beside the photo; they were left out"
 
 
 @dataclass(frozen=True)
@@ -64,13 +49,23 @@ class Photo:
     """An upright picture, and what its file said beside the pixels."""
 
     name: str
-    image: Image.Image
+    image: Image.Image | np.ndarray  # an array (H, W, 3 | 4) uint16 where it is colour of 16 bits
     stored_size: tuple[int, int]  # width and height before it was made upright
     turn: Image.Transpose | None  # what made it upright
     format: str
     metadata: dict[str, Any]  # for every format that can hold it
-    settings: dict[str, Any]  # of `format` alone
+    settings: dict[str, Any]  # of `format` alone, as Pillow's `save` takes them
+    parts: tuple[Part, ...]  # of a JPEG or PNG: what goes out again as it came in
+    tags: dict[int, tiff_tags.Entry]  # of a TIFF: the same
     notes: tuple[str, ...]  # what a user should know about how it was read
+    data: bytes  # the file
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, upright."""
+        if isinstance(self.image, np.ndarray):
+            return self.image.shape[1], self.image.shape[0]
+        return self.image.size
 
 
 class _TooLargeError(Exception):
@@ -78,25 +73,60 @@ class _TooLargeError(Exception):
 
 
 def read(path: str | Path, max_pixels: int | None = None) -> Photo:
-    """The photo in a file; refused are animations, files of several pages, and what Pillow cannot open.
+    """Read the photo in a file.
 
-    With `max_pixels` also larger photos, before they are decoded.
+    Args:
+        path: The file.
+        max_pixels: Refuse larger photos, before they are decoded.
+
+    Raises:
+        ValueError: It is an animation, has several pages, or cannot be opened.
+        OSError: There is no such file.
     """
-    return decoded(Path(path).read_bytes(), Path(path).name, max_pixels)
+    return decode(Path(path).read_bytes(), Path(path).name, max_pixels)
 
 
-def decoded(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
-    """The photo in a file's bytes; `name` is for the errors."""
+def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
+    """Read the photo in a file's bytes; `name` is for the errors. For the rest see `read`."""
+    image, orientation, stored_size = _opened(data, name, max_pixels)
+    turn = TURNS.get(orientation)
+    bits = deep_color.bits_of(image, data)
+    deep = deep_color.decode_16bit(data, image) if bits == 16 and image.mode not in DEEP else None
+    lost = deep is None and bits > 8 and image.mode not in (*DEEP, "F")
+    format = "JPEG" if image.format == "MPO" else str(image.format)
+    return Photo(
+        name=name,
+        image=_plain(image, turn) if deep is None else _turned(deep, turn),
+        stored_size=stored_size,
+        turn=turn,
+        format=format,
+        metadata=_metadata(image, data),
+        settings=_settings(image, data),
+        parts=tuple({"JPEG": containers.kept_of_jpeg, "PNG": containers.kept_of_png}.get(format, lambda _: [])(data)),
+        tags=_tags_to_keep(data) if format == "TIFF" else {},
+        notes=(EIGHT_BIT.format(name=name, bits=bits, format=format),) * lost
+        + (FIRST_OF_SEVERAL,) * (format == "HEIF" and getattr(image, "n_frames", 1) > 1),
+        data=data,
+    )
+
+
+def _opened(data: bytes, name: str, max_pixels: int | None) -> tuple[Image.Image, int, tuple[int, int]]:
+    """The decoded picture, its orientation, and its width and height as stored."""
     if data[4:8] == b"ftyp" and data[8:12] in HEIF:
         _register_heif()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Pillow refuses twice its limit
+            warnings.simplefilter(
+                "ignore"
+            )  # of size, Pillow refuses twice its limit; of broken EXIF, which is left out
             image = Image.open(BytesIO(data))
+            stored_size = image.size
+            if image.format == "TIFF":  # Pillow turns it when it decodes it
+                stored_size = image.tag_v2[256], image.tag_v2[257]  # type: ignore[attr-defined]
             if max_pixels and image.width * image.height > max_pixels:
                 raise _TooLargeError
+            orientation = _orientation(image)
             image.load()
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         pictures = getattr(image, "n_frames", 1)
     except _TooLargeError as error:
         raise ValueError(_too_large(name, image.width * image.height, max_pixels)) from error
@@ -108,25 +138,13 @@ def decoded(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
             raise ValueError(f"{name} is HEIC, which cannot be read here; convert it to JPEG or PNG first") from error
         if isinstance(error, Image.UnidentifiedImageError):
             raise ValueError(f"{name} is no picture of a format that can be read here") from error
-        raise ValueError(f"{name} is broken and cannot be read ({_first_line(error)})") from error
+        raise ValueError(f"{name} is broken and cannot be read ({first_line(error)})") from error
     if pictures > 1 and image.format not in ("MPO", "HEIF"):  # phones write the photo, then its preview or depth map
         raise ValueError(
             f"{name} holds {pictures} pictures, an animation or pages, and only one can be filled;"
             " save the one that you mean as a file of its own"
         )
-    turn = TURNS.get(orientation)
-    deep_color = image.mode in ("RGB", "RGBA") and _bits(image, data) > 8
-    notes = [EIGHT_BIT] * deep_color + [FIRST_OF_SEVERAL] * (pictures > 1)
-    return Photo(
-        name=name,
-        image=_plain(image, turn),
-        stored_size=image.size,
-        turn=turn,
-        format="JPEG" if image.format == "MPO" else str(image.format),
-        metadata=_metadata(image),
-        settings=_settings(image, data),
-        notes=tuple(notes),
-    )
+    return image, orientation, stored_size
 
 
 def _too_large(name: str, pixels: int, max_pixels: int | None) -> str:
@@ -143,84 +161,99 @@ def _register_heif() -> None:
         register_heif_opener()
 
 
-def _first_line(error: Exception) -> str:
+def _orientation(image: Image.Image) -> int:
+    """The orientation that EXIF says; none, if it is broken."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow does not say what broken EXIF raises
+        return 1
+
+
+def first_line(error: Exception) -> str:
+    """Cut an error's text to its first line."""
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _bits(image: Image.Image, data: bytes) -> int:
-    """Bits a channel, as the file says."""
-    if image.format == "PNG":
-        return data[24]
-    if image.format == "TIFF":
-        return int(max(image.tag_v2.get(258, (8,))))  # type: ignore[attr-defined]  # a TiffImageFile has them
-    return 8
 
 
 def _plain(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
     """The pixels alone, upright, with palette and transparency; a copy that has forgotten its file."""
-    plain = image.copy() if turn is None else image.transpose(turn)
+    plain = image.copy() if turn is None or image.format == "TIFF" else image.transpose(turn)
     plain.info = {key: value for key, value in image.info.items() if key == "transparency"}
     return plain
 
 
-def _metadata(image: Image.Image) -> dict[str, Any]:
+def _turned(values: np.ndarray, turn: Image.Transpose | None) -> np.ndarray:
+    """The pixels (H, W, C) upright, as Pillow's `transpose` turns."""
+    if turn is None:
+        return values
+    order = np.arange(values.shape[0] * values.shape[1], dtype=np.int32).reshape(values.shape[:2])
+    return values.reshape(-1, values.shape[2])[np.asarray(Image.fromarray(order).transpose(turn))]
+
+
+def _metadata(image: Image.Image, data: bytes) -> dict[str, Any]:
     found = {key: image.info[key] for key in METADATA if image.info.get(key)}
     if image.format == "TIFF":
-        found["exif"] = _exif_of_tiff(image)
-    elif "exif" in found:
+        found["exif"], found["iptc"] = _exif_of_tiff(data), _photoshop_of_tiff(data)
+    if image.format == "PNG":
+        parts, _ = containers.png_parts(data)
+        found = dict(filter(None, map(containers.raw_profile, parts))) | found
+        xmp = [part for part in parts if part.body.startswith(containers.XMP_IN_PNG)]
+        if xmp:
+            found["xmp"] = image.info.get(containers.XMP_IN_PNG.decode(), "").encode()
+    if image.format in ("JPEG", "MPO"):
+        found["iptc"] = containers.photoshop_of_jpeg(data)
+        found["comment"] = containers.comments_of_jpeg(data)
+    elif "comment" in found:
+        comment = found.pop("comment")
+        found["comment"] = [] if comment.startswith(ENCODERS_OWN) else [comment]
+    if "iptc" in found:
+        found["iptc"] = without_thumbnail(found["iptc"])
+    if "exif" in found:
         found["exif"] = upright_exif(found["exif"])
-    if XMP_IN_PNG in image.info:
-        found["xmp"] = image.info[XMP_IN_PNG].encode()
     if "xmp" in found:
-        found["xmp"] = re.sub(rb'(tiff:Orientation(="|>))[2-8]', rb"\g<1>1", found["xmp"])
+        found["xmp"] = upright_xmp(found["xmp"])
     return {key: value for key, value in found.items() if value}
 
 
-def _exif_of_tiff(image: Image.Image) -> bytes:
+def _exif_of_tiff(data: bytes) -> bytes:
     """The describing tags of a TIFF file, which keeps them among those that lay out its pixels."""
-    tags, exif = image.getexif(), Image.Exif()
-    for tag in TIFF_TAGS:
-        if tag in tags:
-            exif[tag] = tags[tag]
-    for group in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        exif.get_ifd(group).update(tags.get_ifd(group))
-    return exif.tobytes() if len(exif) or any(exif.get_ifd(group) for group in (0x8769, 0x8825)) else b""
-
-
-def upright_exif(exif: bytes) -> bytes:
-    """EXIF with orientation 1 and no thumbnail, which would show what was filled; no other byte is touched.
-
-    Pillow's own writer would move the maker's notes, which point into the block by absolute offsets.
-    Broken EXIF gives none.
-    """
-    start = 6 if exif.startswith(b"Exif\0\0") else 0
-    block = bytearray(exif[start:])
-    order = "<" if block[:2] == b"II" else ">"
     try:
-        (first,) = struct.unpack_from(order + "I", block, 4)
-        entries = _entries(block, first, order)
-        if ExifTags.Base.Orientation in entries:
-            struct.pack_into(order + "H", block, entries[ExifTags.Base.Orientation], 1)
-        link = first + 2 + 12 * struct.unpack_from(order + "H", block, first)[0]
-        (second,) = struct.unpack_from(order + "I", block, link)
-        if second:
-            thumbnail = _entries(block, second, order)
-            at, length = (
-                struct.unpack_from(order + "I", block, thumbnail[tag])[0] if tag in thumbnail else 0
-                for tag in (ExifTags.Base.JpegIFOffset, ExifTags.Base.JpegIFByteCount)
-            )
-            block[at : at + length] = bytes(len(block[at : at + length]))
-            struct.pack_into(order + "I", block, link, 0)
-    except struct.error:
+        tags = tiff_tags.read_tags(data)
+    except ValueError:
         return b""
-    return exif[:start] + bytes(block)
+    kept = {tag: entry for tag, entry in tags.items() if tag in (*TIFF_TAGS, *tiff_tags.NESTED)}
+    return EXIF_HEADER + tiff_tags.write_block(kept) if kept else b""
 
 
-def _entries(block: bytearray, start: int, order: str) -> dict[int, int]:
-    """Where the value of each tag of an EXIF directory stands."""
-    (count,) = struct.unpack_from(order + "H", block, start)
-    places = range(start + 2, start + 2 + 12 * count, 12)
-    return {struct.unpack_from(order + "H", block, place)[0]: place + 8 for place in places}
+def _photoshop_of_tiff(data: bytes) -> bytes:
+    """Photoshop's resources in a TIFF file, with its IPTC block among them."""
+    try:
+        tags = tiff_tags.read_tags(data)
+    except ValueError:
+        return b""
+    if tiff_tags.PHOTOSHOP in tags:
+        return tags[tiff_tags.PHOTOSHOP].data
+    if tiff_tags.IPTC not in tags:
+        return b""
+    block = tags[tiff_tags.IPTC].data
+    return b"8BIM\x04\x04\0\0" + len(block).to_bytes(4, "big") + block + b"\0" * (len(block) % 2)
+
+
+def _tags_to_keep(data: bytes) -> dict[int, tiff_tags.Entry]:
+    """The tags that a filled TIFF gets again, made right for an upright photo."""
+    try:
+        tags = tiff_tags.read_tags(data)
+    except ValueError:
+        return {}
+    kept = {tag: entry for tag, entry in tags.items() if tag not in tiff_tags.LAYOUT | tiff_tags.STALE}
+    for tag, change in ((tiff_tags.XMP, upright_xmp), (tiff_tags.PHOTOSHOP, without_thumbnail)):
+        if tag in kept:
+            kept[tag] = tiff_tags.Entry(1, change(kept[tag].data))
+    if tiff_tags.EXIF_IFD in kept:  # a thumbnail in the maker's notes
+        directory = dict(kept[tiff_tags.EXIF_IFD].directory or {})
+        for tag, entry in directory.items():
+            directory[tag] = entry._replace(data=without_pictures(entry.data))
+        kept[tiff_tags.EXIF_IFD] = kept[tiff_tags.EXIF_IFD]._replace(directory=directory)
+    return {tag: entry for tag, entry in kept.items() if entry.data or entry.directory}
 
 
 def _settings(image: Image.Image, data: bytes) -> dict[str, Any]:
@@ -232,110 +265,28 @@ def _settings(image: Image.Image, data: bytes) -> dict[str, Any]:
             "progressive": bool(image.info.get("progressive")),
             "keep_rgb": image.mode == "RGB" and image.info.get("adobe_transform") == 0,
         }
-    if image.format == "PNG":
-        return {"pnginfo": _png_chunks(data)}
     if image.format == "WEBP":
-        lossless = b"VP8L" in _riff_chunks(data)
-        return {"lossless": lossless, "exact": True, "quality": 100 if lossless else 95}
+        lossless = any(part.kind == b"VP8L" for part in containers.webp_parts(data))
+        return {"lossless": lossless, "exact": True} | ({"quality": 100} if lossless else {})
     if image.format == "TIFF":
         compression = image.info.get("compression")
         return {"compression": compression if compression in LOSSLESS_TIFF else "tiff_adobe_deflate"}
-    return dict(NEW.get(str(image.format), {}))
-
-
-def _png_chunks(data: bytes) -> PngImagePlugin.PngInfo:
-    """The chunks of PNG_CHUNKS, but XMP, which is metadata here."""
-    chunks, at = PngImagePlugin.PngInfo(), 8
-    while at + 8 <= len(data):
-        (length,), name = struct.unpack_from(">I", data, at), data[at + 4 : at + 8]
-        body = data[at + 8 : at + 8 + length]
-        if name in PNG_CHUNKS and not body.startswith(XMP_IN_PNG.encode()):
-            chunks.add(name, body)
-        at += 12 + length
-    return chunks
-
-
-def _riff_chunks(data: bytes) -> list[bytes]:
-    names, at = [], 12
-    while at + 8 <= len(data):
-        names.append(data[at : at + 4])
-        length = int.from_bytes(data[at + 4 : at + 8], "little")
-        at += 8 + length + length % 2
-    return names
+    return {}
 
 
 def fitting(mask: Photo, photo: Photo) -> Image.Image:
-    """The mask picture as it lies on the upright photo; it may come upright or as the photo's pixels are stored."""
-    if mask.image.size == photo.image.size:
-        return mask.image
-    if photo.turn is not None and mask.image.size == photo.stored_size:
-        return mask.image.transpose(photo.turn)
-    sizes = dict.fromkeys(f"{width}×{height}" for width, height in (photo.image.size, photo.stored_size))
+    """Lay a mask picture on the upright photo; it may come upright or as the photo's pixels are stored.
+
+    Raises:
+        ValueError: It has another size.
+    """
+    picture = mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
+    if picture.size == photo.size:
+        return picture
+    if photo.turn is not None and picture.size == photo.stored_size:
+        return picture.transpose(photo.turn)
+    sizes = dict.fromkeys(f"{width}×{height}" for width, height in (photo.size, photo.stored_size))
     raise ValueError(
-        f"the mask {mask.name} is {mask.image.width}×{mask.image.height}"
+        f"the mask {mask.name} is {picture.width}×{picture.height}"
         f" but {photo.name} is {' upright, stored as '.join(sizes)}; resize the mask with nearest neighbour"
     )
-
-
-def format_for(photo: Photo, path: str | Path) -> str:
-    """The format to write `path` in: the photo's own where it ends like the photo's file, else what its ending says."""
-    suffix = Path(path).suffix.lower()
-    if suffix in ("", Path(photo.name).suffix.lower()):
-        return photo.format
-    found = Image.registered_extensions().get(suffix)
-    if found not in Image.SAVE:
-        raise ValueError(f"{Path(path).name} ends in no picture format that can be written; .png keeps every pixel")
-    return found
-
-
-def encoded(photo: Photo, image: Image.Image, format: str) -> tuple[bytes, list[str]]:
-    """A file of `image` with all that came with `photo`, and what a user should know about it."""
-    held = {key: value for key, value in photo.metadata.items() if key in HOLDS.get(format, ())}
-    options = dict(photo.settings if format == photo.format else NEW.get(format, {})) | held
-    if format == "PNG":
-        options["compress_level"] = PNG_LEVEL
-        if "xmp" in held:
-            options["pnginfo"] = _with_xmp(options.get("pnginfo"), held["xmp"])
-    if format == "TIFF":
-        options |= _tiff_options(held, options["compression"])
-    if format == "JPEG" and image.mode == "P" and not image.has_transparency_data:
-        image = image.convert("RGB")
-    file = BytesIO()
-    try:
-        image.save(file, format, **options)
-    except Exception as error:  # as with reading
-        raise ValueError(
-            f"{photo.name} cannot be written as {format} ({_first_line(error)});"
-            " write it in the format that it came in, or as .png or .tif"
-        ) from error
-    lossy = format in ("JPEG", "AVIF") or (format == "WEBP" and not options["lossless"])
-    left_out = [key.split("_")[0] for key in photo.metadata if key not in held]
-    notes = [LOSSY.format(format=format)] * lossy
-    notes += [LEFT_OUT.format(format=format, names=", ".join(left_out))] * bool(left_out)
-    return file.getvalue(), notes
-
-
-def _with_xmp(chunks: PngImagePlugin.PngInfo | None, xmp: bytes) -> PngImagePlugin.PngInfo:
-    result = PngImagePlugin.PngInfo()
-    result.chunks = list(chunks.chunks) if chunks else []
-    result.add_itxt(XMP_IN_PNG, xmp.decode("utf-8", "replace"))
-    return result
-
-
-def _tiff_options(held: dict[str, Any], compression: str) -> dict[str, Any]:
-    """EXIF and XMP as TIFF tags; Pillow can write EXIF's own directories only beside pixels that are not compressed."""
-    exif = Image.Exif()
-    exif.load(held.get("exif", b""))
-    if "xmp" in held:
-        exif[XMP_TAG] = held["xmp"]
-    nested = any(exif.get_ifd(group) for group in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo))
-    return {"exif": exif, "compression": "raw" if nested else compression}
-
-
-def write(data: bytes, path: str | Path) -> None:
-    """The bytes as a file that is there whole or not at all, in a folder made if it is new."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_bytes(data)
-    aside.replace(path)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..imaging import contract, masks, photo
+from ..files import write_atomically
+from ..hardware import allowed_threads
+from ..imaging import contract, encoding, masks, photo
 from ..imaging.contract import ImageLike
-from ..pretrained import shipped
-from .classical import CLASSICAL, PATCH_BASED, Fill
+from ..pretrained import locate, shipped, shipped_folder
+from . import GUIDED
+from .classical import CLASSICAL, PATCH_BASED, Fill, on_own_range
 
 if TYPE_CHECKING:
     from .inpainter import Inpainter
@@ -42,6 +45,8 @@ def named(method: str, device: str = "cpu") -> Method:
     A generator works on `device`, a method from a library on the CPU. Raises `ValueError` for a name that is none of
     them, and the errors of `Inpainter.from_pretrained`.
     """
+    if method in shipped():
+        locate(method)  # refuses a name that is also a model's folder here
     if method in METHODS and (device == "cpu" or method not in shipped()):
         return METHODS[method]
     if method not in METHODS and method.count("/") != 1 and not Path(method).is_dir():
@@ -49,7 +54,7 @@ def named(method: str, device: str = "cpu") -> Method:
             f"{method!r} is no method ({', '.join(METHODS)}), no folder here, and no Hub id;"
             " give one of those, or owner/model"
         )
-    return _generator(method, device)
+    return _generator(shipped_folder(method) if method in shipped() else method, device)
 
 
 def fill_file(
@@ -63,24 +68,67 @@ def fill_file(
     feather_px: int = 0,
     invert_mask: bool | None = None,
 ) -> tuple[int, list[str]]:
-    """How many pixels of the photo in the file `image` were filled into the file `output`, and what to know about it.
+    """Fill the photo in a file into another file, which goes out as the photo came in.
 
-    The photo goes out as it came in, see `photo`; the mask is read as `masks.hole_of` says. Nothing is
-    written where anything fails: `ValueError`s say what is wrong with photo, mask or hole.
+    Args:
+        image: The photo's file.
+        mask: The mask's file, read as `masks.hole_of` says.
+        output: The file to write. Nothing is written where anything fails.
+        method: What fills, as `named` gives it.
+        seed: For methods that draw at random.
+        dilate_px: Grow the hole by this in every direction.
+        feather_px: Soften the seam by this far into the hole.
+        invert_mask: Fill what is black; False: what is white, even where that looks like a mistake.
+
+    Returns:
+        How many pixels were filled, and sentences on what to know about it.
+
+    Raises:
+        ValueError: Photo, mask or hole is not what it should be.
+        OSError: A file cannot be read or written.
     """
     source = photo.read(image)
-    format = photo.format_for(source, output)
-    hole, reading = masks.hole_of(photo.fitting(photo.read(mask), source))
+    format = encoding.format_for(source, output)
+    data, pixels, notes = fill_photo(
+        source,
+        photo.read(mask),
+        format,
+        method=method,
+        seed=seed,
+        dilate_px=dilate_px,
+        feather_px=feather_px,
+        invert_mask=invert_mask,
+    )
+    write_atomically(data, output, like=image)
+    return pixels, notes
+
+
+def fill_photo(
+    source: photo.Photo,
+    mask: photo.Photo,
+    format: str,
+    *,
+    method: Method,
+    seed: int = 0,
+    dilate_px: int = 0,
+    feather_px: int = 0,
+    invert_mask: bool | None = None,
+) -> tuple[bytes, int, list[str]]:
+    """Fill a photo that was read into the bytes of a file of `format`; for the rest see `fill_file`."""
+    hole, reading = masks.hole_of(photo.fitting(mask, source))
     hole = masks.dilated(masks.checked(hole, invert_mask), dilate_px)
-    result = method(source.image, hole, seed=seed)
-    data, notes = photo.encoded(source, masks.feathered(source.image, hole, result, feather_px), format)
-    photo.write(data, output)
-    return int(hole.sum()), [*source.notes, *([reading] if reading else []), *notes]
+    result = masks.feathered(source.image, hole, method(source.image, hole, seed=seed), feather_px)
+    data, notes = encoding.encode(source, result, hole, format)
+    return data, int(hole.sum()), [*source.notes, *([reading] if reading else []), *notes]
 
 
 def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike:
-    """The method `name`, whose `fill` is of 8-bit arrays, for every image that the contract names."""
-    known, hole = contract.unpack(image, mask)
+    """The method `name`, whose `fill` is of arrays, for every image that the contract names.
+
+    An image of 8 bits is filled in 8 bits, any other in float or on the range of what is known near the hole.
+    """
+    values, hole = contract.opened(image, mask)
+    known = contract.known_pixels(values, hole)
     if not hole.any():
         return image
     if hole.all(axis=(1, 2)).any():
@@ -90,9 +138,15 @@ def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed
         )
     prediction = known
     for number in np.flatnonzero(hole.any(axis=(1, 2))):
-        where, eight_bit = hole[number], np.rint(255 * known[number]).astype(np.uint8)
+        where = hole[number]
         try:
-            prediction[number][where] = fill(eight_bit, where, seed=seed)[where] / np.float32(255)
+            if values.dtype == np.uint8:
+                filled = fill(np.rint(255 * known[number]).astype(np.uint8), where, seed=seed) / np.float32(255)
+            elif name in CLASSICAL:
+                filled = fill(known[number], where, seed=seed)
+            else:
+                filled = on_own_range(fill, known[number], where, seed=seed)
+            prediction[number][where] = filled[where]
         except ImportError as error:
             raise ImportError(
                 f"{name} needs {error.name}, which is not installed: pip install '.[compare]' brings it"
@@ -110,7 +164,7 @@ _shipped_generator = lru_cache(_generator)  # shipped files do not change; those
 
 
 def _shipped(name: str, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike:
-    return _shipped_generator(name)(image, mask, seed=seed)
+    return _shipped_generator(shipped_folder(name))(image, mask, seed=seed)
 
 
 def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
@@ -118,13 +172,13 @@ def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndar
     from .guided import guided  # with it comes PyTorch
 
     def network(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-        return np.asarray(_shipped_generator(GUIDE)(image, hole, seed=seed, quiet=True))
+        return np.asarray(_shipped_generator(shipped_folder(GUIDE))(image, hole, seed=seed, quiet=True))
 
-    return guided(image, hole, network, seed=seed)
+    return guided(image, hole, network, seed=seed, threads=allowed_threads())
 
 
 METHODS: dict[str, Method] = {
     **{name: partial(_from_library, name, fill) for name, fill in (CLASSICAL | PATCH_BASED).items()},
-    "guided": partial(_from_library, "guided", _guided),
+    GUIDED: partial(_from_library, GUIDED, _guided),
     **{name: partial(_shipped, name) for name in shipped()},
 }

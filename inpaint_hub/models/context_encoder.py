@@ -8,6 +8,7 @@ feature see the whole image, and fixes its size.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +67,11 @@ class ContextEncoder(Painter):
                 ]
             )
         self.layers.append(nn.ConvTranspose2d(widths[0], 3, 4, 2, 1))
+
+    def settings(self) -> dict[str, Any]:
+        """Its constructor arguments."""
+        color = self.fill.flatten().tolist()
+        return {"fill_color": color, "largest_hole": self.largest_hole, "image_size": self.image_size}
 
     def forward(self, x: Tensor) -> Tensor:
         """The prediction (N, 3, S, S) in 0..1, everywhere, from (N, 4, S, S), S = `image_size`: see `masked`."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from .features import CHANNELS
-from .networks import HubModel
+from .hub_model import HubModel
 
 HIDDEN = 64  # channels of a head
 SMALLEST_INPUT_PX = 64  # smaller views are enlarged: the feature network knows nothing smaller
@@ -32,6 +32,10 @@ class FeatureDiscriminator(HubModel):
         super().__init__()
         self.local = local
         self.heads = nn.ModuleList(_head(channels) for channels in CHANNELS * (1 + local))
+
+    def settings(self) -> dict[str, bool]:
+        """Its constructor arguments."""
+        return {"local": self.local}
 
     def forward(self, *maps: Tensor) -> Tensor:
         """Compute the logits of every place of the maps.

@@ -11,19 +11,30 @@ from huggingface_hub.constants import CONFIG_NAME
 
 from ..pretrained import locate
 from .context_encoder import ContextEncoder
-from .networks import WHERE, Generator
+from .hub_model import WHERE
+from .networks import Generator
 
 
-def load(name: Any, **options: Any) -> Generator | ContextEncoder:
-    """The network that fills with the weights of a shipped name, a folder, or "owner/model" on the Hub: see its config.
+def load(name: Any, *, subfolder: str = "", **options: Any) -> Generator | ContextEncoder:
+    """Load the network that fills, of the class that its config says.
 
-    Options are the mixin's. Raises what `Generator.from_pretrained` raises.
+    Args:
+        name: a shipped name, a folder, or "owner/model" on the Hub.
+        subfolder: the folder within.
+        options: the mixin's.
+
+    Returns:
+        The network, in eval mode.
+
+    Raises:
+        ValueError, OSError, RuntimeError: what `Generator.from_pretrained` raises.
     """
     place = locate(name)
     if Path(place).is_dir():
-        config = Path(place) / CONFIG_NAME
+        config = Path(place) / subfolder / CONFIG_NAME
     else:
-        config = Path(hf_hub_download(place, CONFIG_NAME, **{key: options[key] for key in WHERE if key in options}))
+        where = {key: options[key] for key in WHERE if key in options}
+        config = Path(hf_hub_download(place, CONFIG_NAME, subfolder=subfolder or None, **where))
     settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
     kind = ContextEncoder if {"image_size", "fill_color"} <= {*settings} else Generator
-    return kind.from_pretrained(name, **options)
+    return kind.from_pretrained(name, subfolder=subfolder, **options)

@@ -7,23 +7,15 @@ and Locally Consistent Image Completion", ACM Transactions on Graphics 36(4), 20
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
-from io import StringIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub import ModelCard, PyTorchModelHubMixin, hf_hub_download
-from huggingface_hub.constants import CONFIG_NAME
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-from ..pretrained import locate
-from .model_card import render
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from .hub_model import HubModel
 
 
 class Layer(NamedTuple):
@@ -59,7 +51,6 @@ UNDILATED = tuple(layer._replace(dilation=1) for layer in GENERATOR)  # what dil
 GLOBAL = tuple(Layer("conv", 5, 1, 2, channels) for channels in (64, 128, 256, 512, 512, 512))
 LOCAL = tuple(Layer("conv", 5, 1, 2, channels) for channels in (64, 128, 256, 512, 512))
 FEATURES = 1024  # of each branch; both are concatenated to 2048
-WHERE = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # options of a download
 STRIDE = 4  # the generator halves the resolution twice
 
 
@@ -137,40 +128,6 @@ def _pads(size: int, first: int, end: int, kernel: int, stride: int, dilation: i
     return before, max(0, needed - size - before)
 
 
-class HubModel(
-    nn.Module,
-    PyTorchModelHubMixin,
-    library_name="inpaint-hub",
-    license="apache-2.0",
-    pipeline_tag="image-to-image",
-    tags=["inpainting", "gan"],
-):
-    """A network whose constructor arguments alone rebuild it, from a folder or the Hugging Face Hub."""
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: Any, *, strict: bool = True, **options: Any) -> Self:
-        """The network in eval mode, from a shipped name, a local folder, or "owner/model" on the Hub.
-
-        Missing or unexpected weights are a `RuntimeError`, unlike in the mixin, whose default leaves
-        them random without a word. Options are the mixin's: revision, token, cache_dir, map_location...
-        """
-        return super().from_pretrained(locate(pretrained_model_name_or_path), strict=strict, **options)
-
-    @classmethod
-    def _from_pretrained(cls, *, model_id: str, **options: Any) -> Self:
-        """The mixin's, which would build a model without config.json from the class's defaults."""
-        if not Path(model_id).is_dir():
-            hf_hub_download(model_id, CONFIG_NAME, **{name: options[name] for name in WHERE})
-        elif not (Path(model_id) / CONFIG_NAME).is_file():
-            raise FileNotFoundError(f"{model_id} has no {CONFIG_NAME}; give a folder that save_pretrained wrote")
-        with redirect_stdout(StringIO()):  # the mixin prints a line for every local folder
-            return super()._from_pretrained(model_id=model_id, **options)
-
-    def generate_model_card(self, *args: Any, **facts: Any) -> ModelCard:
-        """The card from `model_card.md`; `facts` are its fields, and what is not given is left out."""
-        return render(self._hub_mixin_info.model_card_data, model=type(self).__name__, **facts)
-
-
 class Painter(HubModel):
     """What every network that fills holes has: a colour that stands in for the hole, and its input.
 
@@ -235,6 +192,11 @@ class Generator(Painter):
         if height % STRIDE or width % STRIDE:
             x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
         return torch.sigmoid(self.layers(x).float())[:, :, :height, :width]
+
+    def settings(self) -> dict[str, Any]:
+        """Its constructor arguments."""
+        dilated = self.table is GENERATOR
+        return {"fill_color": self.fill.flatten().tolist(), "largest_hole": self.largest_hole, "dilated": dilated}
 
     @torch.no_grad()
     def silence_unseen_taps(self, resolution: int) -> None:
@@ -309,6 +271,10 @@ class Discriminator(HubModel):
         self.global_branch = Branch(GLOBAL, image_size)
         self.local_branch = Branch(LOCAL, image_size // 2) if local else None
         self.joint = nn.Linear(FEATURES * (1 + local), 1)
+
+    def settings(self) -> dict[str, Any]:
+        """Its constructor arguments."""
+        return {"image_size": self.image_size, "local": self.local_branch is not None}
 
     def forward(self, image: Tensor, patch: Tensor) -> Tensor:
         """The logit (N, 1), positive for real and negative for completed; its sigmoid is the paper's score.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).resolve().parent
 
 
 def shipped() -> list[str]:
@@ -13,15 +14,33 @@ def shipped() -> list[str]:
     return sorted(config.parent.name for config in _HERE.glob("*/config.json"))
 
 
-def locate(name: Any) -> str:
-    """The folder of a shipped name; anything else (a folder, "owner/model" on the Hub) as it came.
+def shipped_folder(name: str) -> str:
+    """The folder of a checkpoint that comes with the package, whatever is called so where the program runs."""
+    return str(_HERE / name)
 
-    A local folder must exist and a Hub id has one slash: what is neither is a `ValueError`.
+
+def locate(name: Any) -> str:
+    """Find a model by its name.
+
+    Args:
+        name: a shipped name, a folder, or "owner/model" on the Hub; a `Path` is always a folder.
+
+    Returns:
+        The folder, or the id on the Hub.
+
+    Raises:
+        ValueError: it can be none of the three, or it is a shipped name and also a model's folder here.
     """
     text = str(name)
-    if text in shipped():
-        return str(_HERE / text)
-    if not Path(text).is_dir() and text.count("/") != 1:
+    if text in shipped() and not isinstance(name, os.PathLike):
+        here, ours = Path(text), _HERE / text
+        if (here / "config.json").is_file() and here.resolve() != ours:
+            raise ValueError(
+                f"{text!r} is a shipped model and also a folder here; write './{text}' for the folder, or {str(ours)!r}"
+                " for the shipped one"
+            )
+        return str(ours)
+    if not Path(text).is_dir() and (text.count("/") != 1 or isinstance(name, os.PathLike)):
         raise ValueError(
             f"{text!r} is no shipped model ({', '.join(shipped())}), no folder here, and no Hub id;"
             " give one of those, or owner/model"

@@ -8,13 +8,20 @@ from __future__ import annotations
 import copy
 import os
 import signal
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from ..hardware import bf16_slowdown, choose_threads, has_bf16
 from ..models.networks import Painter
+
+STOPPED = 75  # exit status of a run that was asked to stop: EX_TEMPFAIL of sysexits.h, "try again"
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 
 
 def precision(flag: str | None, cpu: bool) -> str:
@@ -52,10 +59,26 @@ def launch_warning(accelerator: Any) -> str | None:
     return None
 
 
-def threads_for(generator: Painter, resolution: int, accelerator: Any) -> int:
-    """The number of CPU threads, now set: OMP_NUM_THREADS, or the fastest in a short timing of the generator."""
+def set_threads(wanted: str, generator: Painter, resolution: int, accelerator: Any) -> int:
+    """Set the number of CPU threads of this process.
+
+    Sums in another order are other sums, so two runs end with the same weights only at the same number.
+
+    Args:
+        wanted: a number; "all", torch's own choice, which follows OMP_NUM_THREADS; "auto", the fastest in a short
+            timing of the generator, which on a busy machine may be one.
+        generator: what is timed.
+        resolution: side of the images, px.
+        accelerator: accelerate's.
+
+    Returns:
+        The number.
+    """
     most = torch.get_num_threads()
-    if accelerator.device.type != "cpu" or accelerator.num_processes > 1 or "OMP_NUM_THREADS" in os.environ:
+    if wanted.isdecimal():
+        torch.set_num_threads(int(wanted))
+        return int(wanted)
+    if wanted == "all" or accelerator.device.type != "cpu" or accelerator.num_processes > 1:
         return most
     trial = copy.deepcopy(generator)
     batch = torch.rand(4, 4, resolution, resolution).to(memory_format=torch.channels_last)
@@ -64,32 +87,64 @@ def threads_for(generator: Painter, resolution: int, accelerator: Any) -> int:
         with accelerator.autocast():
             trial(batch).mean().backward()
 
-    chosen = choose_threads(step)
-    accelerator.print(f"{chosen} of {most} threads, by a short timing; OMP_NUM_THREADS sets another number")
-    return chosen
+    return choose_threads(step)
 
 
 class StopRequest:
-    """True in `requested` after the first Ctrl-C or SIGTERM, so that the update under way can be finished and saved.
+    """Turns signals into an orderly stop while it is entered; the handlers from before are put back after.
 
-    The second one stops at once, if it comes a second later: Slurm and launchers deliver one request twice.
+    SIGINT (Ctrl-C), SIGTERM, SIGHUP (unless nohup has it ignored) and SIGUSR1 are the same request. The first one is
+    acknowledged at once. While `deferred` it only sets `requested`, so that the update under way can be finished and
+    saved; else there is nothing to save, and it ends the process with the status STOPPED. A second request ends the
+    process at once, if it comes a second later: Slurm and launchers deliver one request twice. In a thread, where
+    Python takes no handlers, signals do what they did before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: bool = True) -> None:
         self.requested = False
-        self.since = 0.0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._request)
+        self._deferred = False
+        self._tell = tell  # one process speaks for all
+        self._since = 0.0
+        self._before: dict[int, Any] = {}
 
-    def agreed(self, accelerator: Any) -> bool:
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            for number in (getattr(signal, name) for name in SIGNALS if hasattr(signal, name)):
+                if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._request)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._before.clear()
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Within, a request waits for `requested` to be read; one that nobody has read ends the process afterwards."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+        if self.requested:
+            sys.exit(STOPPED)
+
+    def any_process_requested(self, accelerator: Any) -> bool:
         """Whether any process was asked to stop: all of them answer the same at the same iteration."""
         if accelerator.num_processes == 1:
             return self.requested
         return bool(accelerator.reduce(torch.tensor(float(self.requested), device=accelerator.device)).item())
 
     def _request(self, number: int, frame: object) -> None:
-        if not self.requested:
-            self.requested, self.since = True, time.monotonic()
-        elif time.monotonic() - self.since > 1:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
+        if self.requested:
+            if time.monotonic() - self._since > 1:
+                signal.signal(number, self._before[number])
+                signal.raise_signal(number)
+            return
+        self.requested, self._since = True, time.monotonic()
+        if self._tell:  # print may be what was interrupted
+            after = "finishing this update and saving; once more stops at once" if self._deferred else "stopping"
+            os.write(2, f"\n{signal.Signals(number).name}: {after}\n".encode())
+        if not self._deferred:
+            sys.exit(STOPPED)

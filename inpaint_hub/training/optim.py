@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..models.networks import Discriminator, Painter
+from ..models.networks import Painter
 from .recipes import Recipe
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's coefficients: fast towards one, then around it
@@ -77,7 +77,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def optimizers(
-    recipe: Recipe, generator: Painter, discriminator: Discriminator
+    recipe: Recipe, generator: Painter, discriminator: torch.nn.Module
 ) -> tuple[list[torch.optim.Optimizer], list[torch.optim.Optimizer]]:
     """The generator's and the discriminator's: Adam; for the generator's hidden convolutions Muon, if so said."""
     betas = (recipe.adam_beta1, recipe.adam_beta2)

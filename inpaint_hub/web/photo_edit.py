@@ -10,20 +10,23 @@ import time
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ..imaging import contract, masks, photo
+from ..files import write_atomically
+from ..imaging import containers, contract, deep_color, encoding, masks, photo
 from ..methods.registry import named
 from .selection import select
 
 PREVIEW_PX = 2048  # the longer side, at most
 PATCH_MARGIN_PX = 16  # known pixels around the hole, so that no seam shows when a browser scales the patch
 BROWSER_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
-BROWSER_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # PNG holds them, and browsers show them as they are
+BROWSER_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # PNG holds them, and browsers show them as they are
+COLOR_CHUNKS = (b"cHRM", b"cICP", b"gAMA", b"sRGB")  # of a PNG: what its colours mean
 OUTPUT_FORMATS = {"HEIF": "JPEG"}  # what goes out where the photo's own format does not
 NO_HOLE = "Nothing is marked yet. Brush over what should go."
 ALL_HOLE = "Everything is marked, so nothing of the photo would be left. Leave some of it unmarked."
@@ -34,6 +37,7 @@ _load_method = lru_cache(maxsize=4)(named)  # a visitor's model is a snapshot, w
 _read_photo = lru_cache(maxsize=1)(photo.read)  # one visitor's next step, most often; uploads do not change
 
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the photo
+Picture = Image.Image | np.ndarray  # an array is colour of 16 bits, as in `photo.Photo`
 
 
 class Edit(NamedTuple):
@@ -107,10 +111,10 @@ def open_photo(path: str, folder: str, max_pixels: int, *, preview: bool = True)
         ValueError: The file cannot be read, or is too large.
     """
     source = _read_photo(path, max_pixels)
-    plain = source.format in BROWSER_FORMATS and source.image.mode in BROWSER_MODES
+    plain = source.format in BROWSER_FORMATS and _is_plain(source.image)
     notes = (*source.notes, *([CONVERTED] if source.format == "HEIF" else []))
     shown = _write_shown(make_preview(source.image), source, folder, "preview") if preview or not plain else None
-    return OpenedPhoto(*source.image.size, shown, notes)
+    return OpenedPhoto(*source.size, shown, notes)
 
 
 def read_mask(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixels: int) -> Marked:
@@ -121,7 +125,7 @@ def read_mask(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixe
     """
     source = _read_photo(path, max_pixels)
     picture, notes = _mask_on(source, mask, max_pixels)
-    return _write_marked(merge_masks(source.image.size, [picture]), folder, notes)
+    return _write_marked(merge_masks(source.size, [picture]), folder, notes)
 
 
 def select_object(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixels: int) -> Marked:
@@ -132,7 +136,7 @@ def select_object(path: str, edits: Sequence[Edit], mask: str, folder: str, max_
     """
     source = _read_photo(path, max_pixels)
     picture, _ = _mask_on(source, mask, max_pixels)
-    outline = merge_masks(source.image.size, [picture])
+    outline = merge_masks(source.size, [picture])
     if not outline.any():
         raise ValueError(NO_HOLE)
     shown = to_browser(_edited(source, edits, max_pixels)).convert("RGB")
@@ -171,11 +175,10 @@ def fill_hole(
     source = _read_photo(path, max_pixels)
     image = _edited(source, edits, max_pixels)
     picture, notes = _mask_on(source, mask, max_pixels)
-    hole = _checked(masks.dilated(merge_masks(image.size, [picture]), grow_px))
+    hole = _checked(masks.dilated(merge_masks(source.size, [picture]), grow_px))
     result, seconds, warned = _fill_timed(image, hole, method, device)
     box = _bounds(hole, PATCH_MARGIN_PX)
-    patch = result.crop(_corners(box))
-    exact, shown = _write_patch(patch, source, folder)
+    exact, shown = _write_patch(_crop(result, box), source, folder)
     told = tuple(dict.fromkeys((*notes, *warned)))
     return FilledHole(exact, shown, box, _bounds(hole, 0), int(hole.sum()), seconds, told)
 
@@ -187,7 +190,10 @@ def save_photo(path: str, edits: Sequence[Edit], folder: str, max_pixels: int, *
         ValueError: A file cannot be read, or the photo cannot be written in its format.
     """
     source = _read_photo(path, max_pixels)
-    saved, notes = _save(source, _edited(source, edits, max_pixels), folder, as_png)
+    filled = np.zeros(source.size[::-1], dtype=bool)
+    for edit in edits:
+        filled[_slices(edit.box)] = True
+    saved, notes = _save(source, _edited(source, edits, max_pixels), filled, folder, as_png)
     return SavedPhoto(str(saved), saved.name, tuple(notes))
 
 
@@ -224,9 +230,9 @@ def fill_photo(
     """
     source = _read_photo(path, max_pixels)
     given, reading = _mask_on(source, mask, max_pixels) if mask else (None, ())
-    hole = _checked(masks.dilated(merge_masks(source.image.size, [*layers, *([given] if given else [])]), grow_px))
+    hole = _checked(masks.dilated(merge_masks(source.size, [*layers, *([given] if given else [])]), grow_px))
     result, seconds, warned = _fill_timed(source.image, hole, method, device)
-    saved, notes = _save(source, result, folder, as_png)
+    saved, notes = _save(source, result, hole, folder, as_png)
     told = tuple(dict.fromkeys((*source.notes, *reading, *warned, *notes)))
     before = path if source.format in BROWSER_FORMATS else _write_shown(source.image, source, folder, "before")
     format = _output_format(source, as_png)
@@ -234,22 +240,24 @@ def fill_photo(
     return FilledPhoto(str(saved), before, after, int(hole.sum()), seconds, told)
 
 
-def make_preview(image: Image.Image) -> Image.Image:
+def make_preview(image: Picture) -> Image.Image:
     """Reduce a picture to PREVIEW_PX, in a mode that browsers show."""
-    image = to_browser(image)
-    if max(image.size) > PREVIEW_PX:
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        image.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS, reducing_gap=2)
-    return image
+    preview = to_browser(image)
+    if max(preview.size) > PREVIEW_PX:
+        preview = preview.convert("RGBA" if preview.has_transparency_data else "RGB")
+        preview.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS, reducing_gap=2)
+    return preview
 
 
-def to_browser(image: Image.Image) -> Image.Image:
+def to_browser(image: Picture) -> Image.Image:
     """Bring a picture into a mode of 8 bits that browsers show; those that they know stay as they are."""
+    if isinstance(image, np.ndarray):
+        return deep_color.to_8bit(image)
+    if image.mode in BROWSER_MODES:
+        return image
     if image.mode in contract.DEEP or image.mode == "F":
         values, _ = contract.unpack(image, np.zeros(image.size[::-1], dtype=bool))
         return Image.fromarray(np.rint(255 * values[0]).astype(np.uint8))
-    if image.mode in BROWSER_MODES:
-        return image
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
@@ -297,28 +305,45 @@ def _checked(hole: np.ndarray) -> np.ndarray:
 def _mask_on(source: photo.Photo, path: str, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
     """The mask picture in a file, as it lies on the upright photo; of any size."""
     mask = photo.read(path, max_pixels)
-    same = sorted(mask.image.size) == sorted(source.image.size)
-    picture = photo.fitting(mask, source) if same else mask.image
+    if sorted(mask.size) == sorted(source.size):
+        picture = photo.fitting(mask, source)
+    else:
+        picture = mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
     reading = masks.hole_of(picture)[1]
     return picture, (reading,) if reading else ()
 
 
-def _edited(source: photo.Photo, edits: Sequence[Edit], max_pixels: int) -> Image.Image:
+def _edited(source: photo.Photo, edits: Sequence[Edit], max_pixels: int) -> Picture:
     """The photo as it is now."""
-    image = source.image.copy() if edits else source.image
+    image: Picture = source.image.copy() if edits else source.image
     for edit in edits:
-        patch = photo.read(edit.path, max_pixels).image
+        patch = photo.read(edit.path, max_pixels)
         left, top, right, bottom = _corners(edit.box)
-        inside = 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
-        if not inside or patch.size != (right - left, bottom - top) or patch.mode != image.mode:
+        inside = 0 <= left < right <= source.size[0] and 0 <= top < bottom <= source.size[1]
+        if not inside or patch.size != edit.box[2:] or _kind(patch.image) != _kind(image):
             raise ValueError(MISFIT)
-        image.paste(patch, (left, top))
+        if isinstance(image, np.ndarray):
+            image[_slices(edit.box)] = patch.image
+        elif isinstance(patch.image, Image.Image):
+            image.paste(patch.image, (left, top))
     return image
 
 
-def _fill_timed(
-    image: Image.Image, hole: np.ndarray, method: str, device: str
-) -> tuple[Image.Image, float, tuple[str, ...]]:
+def _kind(image: Picture) -> str | int:
+    """The mode of a picture, or the channels of an array."""
+    return int(image.shape[2]) if isinstance(image, np.ndarray) else image.mode
+
+
+def _is_plain(image: Picture) -> bool:
+    """Whether browsers show it in the colours that its file means."""
+    return isinstance(image, np.ndarray) or image.mode in BROWSER_MODES
+
+
+def _crop(image: Picture, box: Box) -> Picture:
+    return image[_slices(box)] if isinstance(image, np.ndarray) else image.crop(_corners(box))
+
+
+def _fill_timed(image: Picture, hole: np.ndarray, method: str, device: str) -> tuple[Picture, float, tuple[str, ...]]:
     """The filled image, the seconds that it took, and what the method warned of."""
     fill, started = _load_method(method, device), time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
@@ -340,35 +365,44 @@ def _corners(box: Box) -> Box:
     return left, top, left + width, top + height
 
 
+def _slices(box: Box) -> tuple[slice, slice]:
+    left, top, width, height = box
+    return slice(top, top + height), slice(left, left + width)
+
+
 def _write_marked(hole: np.ndarray, folder: str, notes: tuple[str, ...]) -> Marked:
     if not hole.any():
         raise ValueError(NO_HOLE)
     box = _bounds(hole, 0)
-    left, top, right, bottom = _corners(box)
-    alpha = Image.fromarray(np.uint8(255) * hole[top:bottom, left:right])
+    alpha = Image.fromarray(np.uint8(255) * hole[_slices(box)])
     path = Path(folder) / "marked.png"
-    Image.merge("LA", [Image.new("L", alpha.size, 255), alpha]).save(path, compress_level=photo.PNG_LEVEL)
+    Image.merge("LA", [Image.new("L", alpha.size, 255), alpha]).save(path, compress_level=encoding.PNG_LEVEL)
     return Marked(str(path), box, notes)
 
 
-def _write_patch(patch: Image.Image, source: photo.Photo, folder: str) -> tuple[str, str]:
+def _write_patch(patch: Picture, source: photo.Photo, folder: str) -> tuple[str, str]:
     """The patch in a file without loss, and in one that a browser shows: the same where it can be."""
-    if patch.mode in BROWSER_MODES:
+    if isinstance(patch, np.ndarray):
+        path = Path(folder) / "patch.png"
+        path.write_bytes(deep_color.encode_16bit(patch, "PNG"))
+    elif patch.mode in BROWSER_MODES:
         shown = _write_shown(patch, source, folder, "patch")
         return shown, shown
-    path = Path(folder) / "patch.tif"
-    patch.save(path, compression="raw")
+    else:
+        path = Path(folder) / "patch.tif"
+        patch.save(path, compression="raw")
     return str(path), _write_shown(patch, source, folder, "shown")
 
 
-def _write_shown(image: Image.Image, source: photo.Photo, folder: str, name: str) -> str:
+def _write_shown(image: Picture, source: photo.Photo, folder: str, name: str) -> str:
     """A PNG that a browser shows in the photo's colours."""
-    shown, options = to_browser(image) if image.mode not in BROWSER_MODES else image, {}
-    if image.mode in BROWSER_MODES:  # what was converted has left the photo's colour space
-        profile, chunks = source.metadata.get("icc_profile"), source.settings.get("pnginfo")
-        options = {"icc_profile": profile} if profile else {"pnginfo": chunks} if chunks else {}
+    file, options, chunks = BytesIO(), {}, []
+    if _is_plain(image):  # what was converted has left the photo's colour space
+        options = {key: source.metadata[key] for key in ("icc_profile",) if key in source.metadata}
+        chunks = [part for part in source.parts if source.format == "PNG" and part.kind in COLOR_CHUNKS]
+    to_browser(image).save(file, "PNG", compress_level=encoding.PNG_LEVEL, **options)
     path = Path(folder) / f"{name}.png"
-    shown.save(path, compress_level=photo.PNG_LEVEL, **options)
+    path.write_bytes(containers.add_to_png(file.getvalue(), chunks))
     return str(path)
 
 
@@ -376,11 +410,12 @@ def _output_format(source: photo.Photo, as_png: bool) -> str:
     return "PNG" if as_png else OUTPUT_FORMATS.get(source.format, source.format)
 
 
-def _save(source: photo.Photo, image: Image.Image, folder: str, as_png: bool) -> tuple[Path, list[str]]:
+def _save(source: photo.Photo, image: Picture, filled: np.ndarray, folder: str, as_png: bool) -> tuple[Path, list[str]]:
+    """Write the photo; what is not `filled` (H, W) bool is proved to be the photo's own."""
     format = _output_format(source, as_png)
-    data, notes = photo.encoded(source, image, format)
+    data, notes = encoding.encode(source, image, filled, format)
     path = Path(folder) / _name(source, format)
-    photo.write(data, path)
+    write_atomically(data, path)
     return path, notes
 
 

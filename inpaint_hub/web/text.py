@@ -163,8 +163,11 @@ GERMAN = {  # of sentences that other modules say; a word in braces stands for a
     " save the one that you mean as a file of its own": (
         "{name} enthält {count} Bilder, eine Animation oder Seiten. Speichere das gewünschte als eigene Datei."
     ),
-    "the file holds further pictures beside the photo (a preview or a depth map); they were left out": (
-        "Die Datei enthält neben dem Foto weitere Bilder (Vorschau oder Tiefenkarte); sie fielen weg."
+    "the file holds further pictures beside the photo; they were left out": (
+        "Die Datei enthält neben dem Foto weitere Bilder; sie fielen weg."
+    ),
+    "{format} cannot hold all that came with the photo; left out: {names}": (
+        "{format} kann nicht alles enthalten, was mit dem Foto kam. Weggelassen: {names}."
     ),
     "this took longer than {limit} s and was stopped; mark less, take a smaller photo, or choose another method": (
         "Das dauerte länger als {limit} s und wurde abgebrochen. Markiere weniger, nimm ein kleineres Foto"

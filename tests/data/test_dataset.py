@@ -19,6 +19,7 @@ from PIL import Image
 from inpaint_hub.data.dataset import Batch, InMemory, crop, downscale, mean_color, split_images, training_batch
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.data.rng import uniforms
+from inpaint_hub.data.sources import DatasetConfig
 
 # datasets leaves a file handle to the garbage collector here and there
 HOLES = Holes((4, 8), {"rectangle": 1, "rectangles": 1, "border": 1, "strokes": 1})
@@ -27,8 +28,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 def load(folder: Path, **options: object) -> dict[str, Sequence[torch.Tensor]]:
-    images = split_images(str(folder), 32, seed=0, progress=False, **options)  # type: ignore[arg-type]
-    return {"train": images.train.at_hand.images, "validation": images.validation, "test": images.test}
+    images = split_images(DatasetConfig(str(folder), 32, **options), progress=False)  # type: ignore[arg-type]
+    return {"train": images.train.buffered.images, "validation": images.validation, "test": images.test}
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +79,10 @@ def test_images_that_cannot_be_decoded_are_left_out_and_named(pictures: Path, tm
     (folder / "000.png").write_bytes((pictures / "000.png").read_bytes()[:60])
     (folder / "deep" / "empty.jpg").touch()
     (folder / "iphone.HEIC").write_bytes(b"what Pillow does not know")
-    images = split_images(str(folder), 32, seed=0, progress=False)
+    images = split_images(DatasetConfig(str(folder), 32), progress=False)
     assert [*images.unreadable] == ["000.png", "deep/empty.jpg", "iphone.HEIC"]
     assert images.train.count + len(images.validation) + len(images.test) == 239
-    assert images.remarks() == [
+    assert images.messages() == [
         "images that cannot be decoded and are left out: 3 (000.png, deep/empty.jpg, iphone.HEIC)"
     ]
 
@@ -91,21 +92,21 @@ def test_rows_without_a_file_name_are_named_by_their_number(pictures: Path, tmp_
     contents[7] = contents[7][:60]
     rows = [{"bytes": content, "path": None} for content in contents] + [None]
     Dataset.from_dict({"image": rows}, Features({"image": ImageFeature()})).to_parquet(tmp_path / "train.parquet")
-    assert [*split_images(str(tmp_path), 32, seed=0, progress=False).unreadable] == ["row 7", "row 240"]
+    assert [*split_images(DatasetConfig(str(tmp_path), 32), progress=False).unreadable] == ["row 7", "row 240"]
 
 
 def test_a_few_images_smaller_than_the_resolution_are_counted(pictures: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(pictures, tmp_path / "some")
     for number in range(3):
         Image.new("RGB", (31, 200), (number, 0, 0)).save(folder / f"small-{number}.png")
-    images = split_images(str(folder), 32, seed=0, progress=False)
+    images = split_images(DatasetConfig(str(folder), 32), progress=False)
     assert images.enlarged == 3
-    assert images.remarks() == ["images smaller than 32 px, which are enlarged: 3"]
+    assert images.messages() == ["images smaller than 32 px, which are enlarged: 3"]
 
 
 def test_mostly_too_small_images_are_refused_with_the_size_that_they_have(pictures: Path) -> None:
     with pytest.raises(ValueError, match=r"smaller than 64 px \(240 of 240 looked at; .* short side of 36 px or less"):
-        split_images(str(pictures), 64, seed=0, progress=False)
+        split_images(DatasetConfig(str(pictures), 64), progress=False)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_mostly_too_small_images_are_refused_with_the_size_that_they_have(pictur
 )
 def test_a_source_that_is_not_there_is_said_in_a_sentence(name: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=says):
-        split_images(str(tmp_path) if name == "EMPTY" else name, 32, seed=0)
+        split_images(DatasetConfig(str(tmp_path) if name == "EMPTY" else name, 32))
 
 
 def test_a_column_that_is_not_there_is_answered_with_those_that_are(pictures: Path) -> None:
@@ -126,10 +127,64 @@ def test_a_column_that_is_not_there_is_answered_with_those_that_are(pictures: Pa
         load(pictures, image_column="picture")
 
 
-def test_too_few_images_are_refused(tmp_path: Path) -> None:
-    Image.new("RGB", (32, 32)).save(tmp_path / "only.png")
-    with pytest.raises(ValueError, match="1 readable images"):
+@pytest.mark.parametrize("copies", [1, 5])
+def test_split_images_fewer_than_three_different_ones_are_refused(copies: int, tmp_path: Path) -> None:
+    for number in range(2 * copies):
+        Image.new("RGB", (32, 32), (number % 2, 0, 0)).save(tmp_path / f"{number}.png")
+    with pytest.raises(ValueError, match=f"{2 * copies} readable images; it takes three different ones at least"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("count", [3, 4, 7, 20])
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("crop_min", [1.0, 0.5])
+def test_split_images_few_ones_leave_no_split_empty_and_copies_together(
+    count: int, seed: int, crop_min: float, pictures: Path, tmp_path: Path
+) -> None:
+    for number, path in enumerate(sorted(pictures.glob("*.png"))[:count]):
+        for copy in "ab":
+            shutil.copy(path, tmp_path / f"{number}{copy}.png")
+    splits = load(tmp_path, seed=seed, crop_min=crop_min)
+    sizes = {name: len(images) for name, images in splits.items()}
+    assert min(sizes.values()) >= 2
+    assert sum(sizes.values()) == 2 * count
+    assert all(size % 2 == 0 for size in sizes.values())
+
+
+@pytest.mark.parametrize(("validation", "test"), [(1, 0), (4, 0), (1, 1)])
+def test_split_images_own_validation_images_are_never_trained_on_however_few(
+    validation: int, test: int, pictures: Path, tmp_path: Path
+) -> None:
+    paths = iter(sorted(pictures.glob("*.png")))
+    for split, count in (("train", 9), ("val", validation), ("test", test)):
+        (tmp_path / split).mkdir()
+        for number in range(count):
+            shutil.copy(next(paths), tmp_path / split / f"{number}.png")
+    images = split_images(DatasetConfig(str(tmp_path), 32), progress=False)
+    assert min(len(images.validation), len(images.test)) >= 1
+    assert len(images.train.buffered.images) == 9 - (validation == 1 and not test)
+    assert "the data set has its own validation" in images.messages()[0]
+
+
+def test_split_images_with_nothing_to_train_on_are_refused(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "val").mkdir()
+    for path in sorted(pictures.glob("*.png"))[:9]:
+        shutil.copy(path, tmp_path / "val")
+    with pytest.raises(ValueError, match="validation or test alone, and none to train on"):
+        load(tmp_path)
+
+
+def test_images_digest_is_of_the_images_and_the_split_alone(pictures: Path, tmp_path: Path) -> None:
+    def digest(folder: Path, seed: int = 0) -> str:
+        return split_images(DatasetConfig(str(folder), 16, seed), progress=False).digest
+
+    shutil.copytree(pictures, tmp_path / "copy")
+    (tmp_path / "copy" / "000.png").rename(tmp_path / "copy" / "renamed.png")
+    (tmp_path / "copy" / "notes.txt").write_text("nothing")
+    shutil.copytree(pictures, tmp_path / "more")
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "more" / "red.png")
+    assert digest(tmp_path / "copy") == digest(pictures) == digest(pictures / "." / ".." / pictures.name)
+    assert len({digest(pictures), digest(pictures, seed=1), digest(tmp_path / "more")}) == 3
 
 
 @given(first=st.integers(0, 400), cut=st.integers(1, 29), crop_min=st.sampled_from([1.0, 0.5]))
@@ -186,8 +241,8 @@ def test_validation_images_of_the_source_are_never_trained_on(pictures: Path, tm
 
 
 def test_images_to_be_cropped_keep_their_shape_at_the_size_that_the_smallest_crop_needs(pictures: Path) -> None:
-    images = split_images(str(pictures), 16, seed=0, progress=False, crop_min=0.5)
-    assert {tuple(image.shape) for image in images.train.at_hand.images} == {(3, 32, 32), (3, 32, 43), (3, 46, 32)}
+    images = split_images(DatasetConfig(str(pictures), 16, crop_min=0.5), progress=False)
+    assert {tuple(image.shape) for image in images.train.buffered.images} == {(3, 32, 32), (3, 32, 43), (3, 46, 32)}
     assert images.validation.shape[1:] == (3, 16, 16)
 
 

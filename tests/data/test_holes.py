@@ -229,3 +229,22 @@ def test_masks_of_a_folder_are_cut_and_mirrored_and_keep_about_their_share(tmp_p
 def test_another_set_of_masks_has_another_digest() -> None:
     first, second = (Holes((8, 16), {"folder": 1}, random_masks((32, 32), count)) for count in (4, 5))
     assert len({first.digest(), second.digest(), Holes((8, 16), {"rectangle": 1}).digest()}) == 3
+
+
+@pytest.mark.parametrize("inverted", [2, 3])
+def test_read_masks_mostly_inverted_ones_are_asked_about(inverted: int, tmp_path: Path) -> None:
+    box = np.zeros((40, 40), dtype=np.uint8)
+    box[10:30, 10:25] = 255
+    for number in range(4):
+        mask(tmp_path, f"{number}.png", 255 - box if number < inverted else box)
+    if inverted == 3:
+        with pytest.raises(ValueError, match=r"3 of the 4 masks in .* probably inverted.*--invert_masks takes black"):
+            read_masks(str(tmp_path), (16, 16))
+    else:
+        read_masks(str(tmp_path), (16, 16))
+    white, black = (
+        np.unpackbits(read_masks(str(tmp_path), (16, 16), invert), axis=2, count=32).mean(axis=(1, 2))
+        for invert in (False, True)
+    )
+    assert (white > 0.5).sum() == inverted
+    assert np.allclose(white + black, 1)

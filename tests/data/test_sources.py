@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from datasets import Dataset, Features
+from datasets import Dataset, Features, List, Value
 from datasets import Image as ImageFeature
 from PIL import Image
 
-from inpaint_hub.data.sources import in_threads, load, picture, reason, short_side, title
+from inpaint_hub.data.sources import DatasetConfig, in_threads, load, picture, reason, short_side
 
 RAMP = np.linspace(0, 1, 48).reshape(6, 8)  # 8 px wide, 6 high, from black to white
 GREY = np.rint(RAMP * 255).astype(np.uint8)
@@ -25,14 +26,6 @@ def saved(folder: Path, name: str, image: Image.Image, **options: Any) -> np.nda
     assert shown is not None
     assert shown.mode == "RGB"
     return np.asarray(shown)
-
-
-def names(folder: Path) -> dict[str, list[str]]:
-    """The names of the rows of every split of a folder."""
-    return {
-        split: [title(row, number, str(folder)) for number, row in enumerate(rows)]
-        for split, rows in load(str(folder)).items()
-    }
 
 
 @pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
@@ -105,43 +98,6 @@ def test_a_bomb_is_none_and_not_the_end(tmp_path: Path) -> None:
     assert picture({"image": {"path": str(tmp_path / "bomb.png"), "bytes": None}}) is None
 
 
-def test_a_folder_is_its_images_nested_or_not_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("b.png", "a.JPG", "deep/er/c.webp", ".hidden.png", ".cache/d.png", "._b.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (4, 4)).save(tmp_path / name)
-    for name in ("a.txt", "b.txt", "c.txt", "d.txt", "e.txt", "labels.json", "deep/Thumbs.db"):
-        (tmp_path / name).write_text("a caption")
-    assert names(tmp_path) == {"train": ["a.JPG", "b.png", "deep/er/c.webp"]}
-
-
-def test_a_name_that_says_test_does_not_hide_the_others_nor_do_brackets(tmp_path: Path) -> None:
-    folder = tmp_path / "photos [2024]"
-    folder.mkdir()
-    for name in ("a.png", "my-test-shot.png", "val d'Isere.png", "b [1].png"):
-        Image.new("RGB", (4, 4)).save(folder / name)
-    assert names(folder) == {"train": ["a.png", "b [1].png", "my-test-shot.png", "val d'Isere.png"]}
-
-
-def test_folders_of_splits_are_taken_at_their_word(tmp_path: Path) -> None:
-    for name in ("train/cat/a.png", "train/dog/test/b.png", "val/cat/c.png", "Test/d.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (4, 4)).save(tmp_path / name)
-    found = names(tmp_path)
-    assert found == {
-        "test": ["Test/d.png"],
-        "train": ["train/cat/a.png", "train/dog/test/b.png"],
-        "validation": ["val/cat/c.png"],
-    }
-
-
-def test_a_linked_folder_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    Image.new("RGB", (4, 4)).save(tmp_path / "elsewhere" / "a.png")
-    (tmp_path / "here").mkdir()
-    (tmp_path / "here" / "linked").symlink_to(tmp_path / "elsewhere")
-    assert names(tmp_path / "here") == {"train": ["linked/a.png"]}
-
-
 @pytest.mark.parametrize(
     ("files", "says"),
     [
@@ -156,7 +112,7 @@ def test_a_folder_without_images_is_said_in_a_sentence(files: list[str], says: s
     for name in files:
         (tmp_path / name).write_text("width,height\n1,2\n")
     with pytest.raises(ValueError, match=says) as caught:
-        load(str(tmp_path))
+        load(DatasetConfig(str(tmp_path), 32))
     assert "\n" not in str(caught.value)
 
 
@@ -178,7 +134,7 @@ def test_a_saved_data_set_loads(tmp_path: Path) -> None:
     Image.fromarray(COLOR).save(tmp_path / "a.png")
     rows = Dataset.from_dict({"photo": [str(tmp_path / "a.png")]}, Features({"photo": ImageFeature()}))
     rows.save_to_disk(tmp_path / "saved")
-    shown = picture(load(str(tmp_path / "saved"))["train"][0])
+    shown = picture(load(DatasetConfig(str(tmp_path / "saved"), 32)).splits["train"][0])
     assert shown is not None
     assert np.array_equal(np.asarray(shown), COLOR)
 
@@ -189,6 +145,56 @@ def test_files_that_differ_in_their_columns_are_named_in_a_sentence(streaming: b
     rows.to_parquet(tmp_path / "train.parquet")
     rows.add_column("label", [1]).to_parquet(tmp_path / "test.parquet")
     with pytest.raises(ValueError, match="column") as caught:
-        _ = [list(rows) for rows in load(str(tmp_path), streaming=streaming).values()]  # a stream is read only now
+        _ = [
+            list(rows) for rows in load(DatasetConfig(str(tmp_path), 32), streaming=streaming).splits.values()
+        ]  # a stream is read only now
     assert "one file has the columns 'image, label', another 'image'" in reason(caught.value)
     assert "\n" not in reason(caught.value)
+
+
+def table(folder: Path, **columns: Any) -> DatasetConfig:
+    """A data set of three rows with these columns, each a type; pictures where it is one of pictures."""
+    shown = Image.fromarray(COLOR)
+    values: dict[str, Any] = {}
+    for name, kind in columns.items():
+        one = shown if isinstance(kind, ImageFeature) else [shown] if not isinstance(kind, Value) else 1
+        values[name] = [str(one) if isinstance(kind, Value) and kind.dtype == "string" else one] * 3
+    Dataset.from_dict(values, Features(columns)).to_parquet(folder / "train.parquet")
+    return DatasetConfig(str(folder), 32)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("names", [("mask", "image"), ("image", "mask"), ("a", "b"), ("image", "img")])
+def test_load_several_image_columns_are_asked_about(names: tuple[str, str], streaming: bool, tmp_path: Path) -> None:
+    config = table(tmp_path, **{name: ImageFeature() for name in names})
+    with pytest.raises(ValueError, match=f"has the image columns {', '.join(names)}; choose one with --image_column"):
+        load(config, streaming)
+    chosen = load(replace(config, image_column=names[1]), streaming).splits["train"]
+    assert chosen.column_names == ["image"]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [("id", "the column id of .* holds int64, and not an image a row; its image columns are: photo"),
+     ("shots", "the column shots of .* holds lists, and not an image a row")],
+)  # fmt: skip
+def test_load_a_column_of_something_else_is_refused(column: str, says: str, streaming: bool, tmp_path: Path) -> None:
+    config = table(tmp_path, id=Value("int64"), photo=ImageFeature(), shots=List(ImageFeature()))
+    with pytest.raises(ValueError, match=says):
+        load(replace(config, image_column=column), streaming)
+
+
+def test_load_two_configurations_are_asked_about_and_one_is_taken(tmp_path: Path) -> None:
+    settings = "configs:\n"
+    for name in ("small", "large"):
+        (tmp_path / name).mkdir()
+        table(tmp_path / name, image=ImageFeature())
+        settings += f"- config_name: {name}\n  data_files: {name}/*.parquet\n"
+    (tmp_path / "README.md").write_text(f"---\n{settings}---\n")
+    config = DatasetConfig(str(tmp_path), 32)
+    with pytest.raises(ValueError, match=r"it has the configurations large, small|small, large.*--dataset_config_name"):
+        load(config)
+    assert len(load(replace(config, config_name="small")).splits["train"]) == 3
+    with pytest.raises(ValueError, match=r"--dataset_config_name"):
+        load(replace(config, config_name="medium"))

@@ -16,6 +16,7 @@ from datasets import Image as ImageFeature
 from PIL import Image
 
 from inpaint_hub.data.dataset import Images, Reader, split_images
+from inpaint_hub.data.sources import DatasetConfig
 from inpaint_hub.data.streaming import Stream, stream_images
 
 # datasets leaves a file handle to the garbage collector here and there
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 def streamed(folder: Path, **options: Any) -> tuple[Images, Stream]:
     """The images of a folder, their training images as a stream in blocks of 50 rows."""
     settings: dict[str, Any] = {"block_rows": 50, "held_out": 1000, "piece_size": 8, "progress": False} | options
-    images = stream_images(str(folder), 16, 0, **settings)
+    config = DatasetConfig(str(folder), 16, image_column=settings.pop("image_column", None))
+    images = stream_images(config, **settings)
     assert isinstance(images.train, Stream)
     return images, images.train
 
@@ -58,13 +60,13 @@ def shards(contents: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.mark.parametrize("kind", ["shards", "pictures"])
 def test_the_splits_are_those_of_the_data_set_in_memory(kind: str, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue(kind)
-    whole = split_images(str(folder), 16, seed=0, progress=False)
+    whole = split_images(DatasetConfig(str(folder), 16), progress=False)
     images, stream = streamed(folder)
     assert torch.equal(images.validation, whole.validation)
     assert torch.equal(images.test, whole.test)
     assert whole.train.count is not None
-    assert sorted(keys(stream.take(0, whole.train.count))) == sorted(keys(whole.train.at_hand.images))
-    assert images.remarks() == [
+    assert sorted(keys(stream.take(0, whole.train.count))) == sorted(keys(whole.train.buffered.images))
+    assert images.messages() == [
         f"{len(whole.validation)} images for validation and {len(whole.test)} for the test"
         " among the first 240 of the stream"
     ]
@@ -77,11 +79,11 @@ def test_images_that_the_source_holds_out_are_not_trained_on(
         (tmp_path / split).mkdir()
         for number, content in enumerate(some):
             (tmp_path / split / f"{number}.png").write_bytes(content)
-    whole = split_images(str(tmp_path), 16, seed=0, progress=False)
+    whole = split_images(DatasetConfig(str(tmp_path), 16), progress=False)
     images, stream = streamed(tmp_path)
     assert torch.equal(images.validation, whole.validation)
     assert torch.equal(images.test, whole.test)
-    assert sorted(keys(stream.take(0, 180))) == sorted(keys(whole.train.at_hand.images))
+    assert sorted(keys(stream.take(0, 180))) == sorted(keys(whole.train.buffered.images))
 
 
 def test_held_out_images_come_from_the_beginning_which_is_all_that_is_read_for_them(shards: Path) -> None:
@@ -93,7 +95,7 @@ def test_held_out_images_come_from_the_beginning_which_is_all_that_is_read_for_t
 
 def test_a_lap_shows_every_image_once_and_the_next_one_in_another_order(shards: Path) -> None:
     _, stream = streamed(shards)
-    count = len(split_images(str(shards), 16, seed=0, progress=False).train.at_hand.images)
+    count = len(split_images(DatasetConfig(str(shards), 16), progress=False).train.buffered.images)
     first, second = keys(stream.take(0, count)), keys(stream.take(count, count))
     assert len({*first}) == count
     assert sorted(first) == sorted(second)
@@ -119,7 +121,7 @@ def test_a_stream_goes_on_from_a_checkpoint_with_the_very_next_image(
     torch.save(stream.state(), tmp_path / "state.pt")
     _, other = streamed(folder, held_out=1)
     other.load(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert keys(other.at_hand.images) == keys(stream.at_hand.images)
+    assert keys(other.buffered.images) == keys(stream.buffered.images)
     for first in range(stop, stop + 240, 8):
         assert keys(other.take(first, 8)) == keys(stream.take(first, 8)), first
     assert other.state() == stream.state()
@@ -128,7 +130,7 @@ def test_a_stream_goes_on_from_a_checkpoint_with_the_very_next_image(
 @pytest.mark.parametrize("count", [2, 3])  # each process takes its own shards; with three, every second row of all
 def test_two_processes_see_different_images_and_together_all(count: int, contents: list[bytes], tmp_path: Path) -> None:
     folder = packed(tmp_path / "shards", [*contents], count)
-    whole = keys(split_images(str(folder), 16, seed=0, progress=False).train.at_hand.images)
+    whole = keys(split_images(DatasetConfig(str(folder), 16), progress=False).train.buffered.images)
     seen = []
     for process in range(2):
         images, stream = streamed(folder, process=process, processes=2)
@@ -162,7 +164,7 @@ def test_memory_holds_two_blocks_however_long_the_stream() -> None:
             yield {"image": {"bytes": choices[number % 20], "path": None}}
 
     kind = Features({"image": ImageFeature(decode=False)})
-    reader = Reader("endless", frozenset({"train"}), 32, 0, 1.0)
+    reader = Reader(DatasetConfig("endless", 32), frozenset({"train"}))
     tracemalloc.start()
     stream = Stream(IterableDataset.from_generator(rows, features=kind), reader, 200, 8, 1, "", None)
     for first in range(0, 4800, 8):
@@ -196,7 +198,7 @@ def test_what_cannot_be_streamed_is_said_in_a_sentence(options: dict[str, Any], 
 
 def test_mostly_too_small_images_are_refused(shards: Path) -> None:
     with pytest.raises(ValueError, match=r"smaller than 64 px \(200 of 200 looked at"):
-        stream_images(str(shards), 64, 0, block_rows=50, held_out=9, piece_size=8, progress=False)
+        stream_images(DatasetConfig(str(shards), 64), block_rows=50, held_out=9, piece_size=8, progress=False)
 
 
 def test_a_stream_without_an_image_to_train_on_is_refused_and_does_not_run_forever(

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from inpaint_hub.cli import main
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.evaluation import comparison, report
-from inpaint_hub.evaluation.classifier import frechet
 from inpaint_hub.evaluation.comparison import compare, prepared
+from inpaint_hub.evaluation.feature_metrics import FEATURE_METRICS
 from inpaint_hub.methods.registry import fill
 from inpaint_hub.metrics import METRICS
 
@@ -50,7 +49,8 @@ def test_every_method_fills_the_same_holes_as_users_would(case: tuple, compared:
     for name in rows:
         assert np.array_equal(results[name][5], fill(images[5], holes[5], method=name))
         assert rows[name]["figures"]["psnr_hole"].value == METRICS["psnr_hole"](results[name], images, holes)
-        assert {*METRICS, "frechet", "same_label"} == {*rows[name]["figures"]}
+        named = {*METRICS, *FEATURE_METRICS, "frechet_crops", "frechet", "same_label"}
+        assert named == {*rows[name]["figures"]}
         assert rows[name]["milliseconds"] > 0
 
 
@@ -104,14 +104,6 @@ def test_an_interval_of_a_mean_is_the_usual_one() -> None:
     assert comparison._half(lambda which: 0.0, np.arange(10)) is None
 
 
-def test_the_frechet_distance_of_two_normal_distributions_is_known() -> None:
-    torch.manual_seed(0)
-    one = torch.randn(60_000, 3) * torch.tensor([1.0, 2.0, 0.5])
-    two = torch.randn(60_000, 3) * torch.tensor([2.0, 2.0, 1.0]) + torch.tensor([1.0, 0.0, 0.0])
-    assert frechet(one, two) == pytest.approx(1 + 1 + 0.25, rel=0.03)
-    assert frechet(one, one) == pytest.approx(0, abs=1e-6)
-
-
 def test_a_table_marks_the_best_of_each_figure() -> None:
     rows = {
         name: {"figures": {"psnr_hole": (psnr, 0.5), "seam": (seam, None)}, "milliseconds": 1.0, "peak_mb": 100.0}
@@ -120,6 +112,15 @@ def test_a_table_marks_the_best_of_each_figure() -> None:
     _, _, first, second = report.table(rows).splitlines()
     assert first == "| one | **17.20** ± 0.50 | 0.2000 | 1.0 | 100 |"
     assert second == "| two | 16.00 ± 0.50 | **0.1000** | 1.0 | 100 |"
+
+
+def test_table_marks_the_gradient_energy_that_is_nearest_to_the_originals() -> None:
+    rows = {
+        name: {"figures": {"gradient_energy": (energy, None)}, "milliseconds": 1.0, "peak_mb": 1.0}
+        for name, energy in (("soft", 0.6), ("near", 0.9), ("busy", 1.3))
+    }
+    marked = [line for line in report.table(rows).splitlines() if "**" in line]
+    assert marked == ["| near | **0.90** | 1.0 | 1 |"]
 
 
 def test_the_same_command_gives_the_same_figures_again(folder: Path, tmp_path: Path) -> None:

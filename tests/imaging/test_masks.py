@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 from strategies import cases, holes, image_of, pixels_of
 
 from inpaint_hub.imaging import masks
@@ -77,6 +78,89 @@ def test_other_strokes_are_understood_and_the_reading_is_told(kind: str, picture
     assert np.array_equal(hole, HOLE), kind
     assert reading is not None
     assert says in reading
+
+
+def voc_colors() -> list[int]:
+    """The palette of the PASCAL VOC masks: the bits of a label, spread over red, green and blue."""
+    return [
+        sum((label >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8))
+        for label in range(256)
+        for channel in range(3)
+    ]
+
+
+def labelled(label: int, boundary: bool = True) -> np.ndarray:
+    values = np.where(HOLE, np.uint8(label), np.uint8(0))
+    if boundary:
+        values[HOLE & ~masks.dilated(~HOLE, 1) ^ HOLE] = 255
+    return values
+
+
+@pytest.mark.parametrize("label", range(1, 21))
+@pytest.mark.parametrize("kind", ["palette", "RGB", "grey", "16 bit", "LA"])
+@pytest.mark.parametrize("boundary", [True, False])
+def test_hole_of_takes_the_whole_object_of_a_label_picture(label: int, kind: str, boundary: bool) -> None:
+    values = labelled(label, boundary)
+    picture = Image.fromarray(values)
+    if kind in ("palette", "RGB"):
+        picture = Image.fromarray(values, mode="P")
+        picture.putpalette(voc_colors())
+        picture = picture if kind == "palette" else picture.convert("RGB")
+    elif kind == "16 bit":
+        picture = Image.fromarray(values.astype(np.uint16))
+    elif kind == "LA":
+        picture = picture.convert("LA")
+    assert np.array_equal(masks.hole_of(picture)[0], HOLE)
+
+
+def test_hole_of_takes_several_labels_and_says_so() -> None:
+    values = labelled(0, False)
+    values[5:10, 3:9], values[12:17, 12:20] = 15, 200
+    hole, reading = masks.hole_of(Image.fromarray(values))
+    assert np.array_equal(hole, values > 0)
+    assert reading == masks.LABELS
+
+
+def test_hole_of_asks_about_areas_of_several_colors_without_black() -> None:
+    colors = np.zeros((20, 30, 3), dtype=np.uint8)
+    colors[:10], colors[10:], colors[5:15, 5:15] = (70, 70, 70), (128, 64, 128), (244, 35, 232)
+    with pytest.raises(ValueError, match="areas of 3 colours, none of them black, so it is not clear which should go"):
+        masks.hole_of(Image.fromarray(colors))
+
+
+def photograph(mode: str = "RGB") -> Image.Image:
+    with Image.open(ROOT / "examples/cat.jpg") as cat:
+        return cat.resize((90, 60)).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_hole_of_asks_about_a_photo(mode: str, compressed: bool) -> None:
+    picture = photograph(mode)
+    with pytest.raises(ValueError, match="looks like a photo, not like a mask"):
+        masks.hole_of(as_jpeg(picture) if compressed else picture)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_hole_of_takes_what_is_erased_in_a_photo(mode: str) -> None:
+    picture = photograph(mode)
+    erased = np.ones((60, 90), dtype=np.uint8) * 255
+    erased[20:40, 30:50] = 0
+    picture.putalpha(Image.fromarray(erased))
+    hole, reading = masks.hole_of(picture)
+    assert np.array_equal(hole, erased == 0)
+    assert reading == masks.ERASED
+
+
+@pytest.mark.parametrize("size", [(30, 20), (400, 300)])
+@pytest.mark.parametrize("blur", [1, 4, 20])
+def test_hole_of_cuts_a_soft_brush_at_half(size: tuple[int, int], blur: int) -> None:
+    picture = Image.new("L", size)
+    picture.paste(255, (size[0] // 4, size[1] // 4, size[0] * 3 // 4, size[1] * 3 // 4))
+    soft = picture.filter(ImageFilter.GaussianBlur(blur * size[0] / 400))
+    hole, reading = masks.hole_of(soft)
+    assert np.array_equal(hole, np.asarray(soft) > 127)
+    assert reading is None
 
 
 @pytest.mark.parametrize("picture", [drawn(0, 255, "L"), drawn("black", "red", "RGB"), drawn("white", "red", "RGB")])

@@ -8,7 +8,7 @@ import pytest
 from inpaint_hub import fill
 from inpaint_hub.imaging.windows import Window
 from inpaint_hub.methods import guided as module
-from inpaint_hub.methods.classical import SEARCH_PX
+from inpaint_hub.methods.classical import SEARCH_PX, biharmonic
 from inpaint_hub.methods.guided import AGREED, CLEARLY, apart, guided, nearest
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (160, 150, 3), dtype=np.uint8)
@@ -78,7 +78,7 @@ def test_how_far_fills_are_apart_does_not_depend_on_how_much_is_around_them() ->
 def test_a_photo_that_is_all_nearby_needs_no_guide() -> None:
     pytest.importorskip("patchmatch", reason="its library needs Python 3.11")
     hole = np.zeros((24, 20), dtype=bool)
-    hole[4:12, 5:16] = True
+    hole[4:16, 5:16] = True
 
     def guide(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
         raise AssertionError("there is nothing to choose from")
@@ -102,3 +102,27 @@ def test_no_warning_tells_of_what_the_guide_does_not_see(monkeypatch: pytest.Mon
     hole = np.zeros((900, 900), dtype=bool)
     hole[280:620, 280:620] = True  # 170 px from its middle to what is known
     fill(np.zeros((900, 900, 3), dtype=np.uint8), hole, method="guided")
+
+
+def test_dust_is_filled_biharmonically_and_the_guide_is_not_asked() -> None:
+    hole = np.zeros((160, 150), dtype=bool)
+    for top, left, size in ((10, 12, 3), (40, 100, 7), (90, 30, 5)):
+        hole[top : top + size, left : left + size] = True
+
+    def guide(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+        raise AssertionError("nothing is left to fill")
+
+    assert np.array_equal(guided(IMAGE, hole, guide), biharmonic(IMAGE, hole))
+
+
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_candidates_side_by_side_give_the_same_bytes_as_one_after_the_other(shade: int) -> None:
+    pytest.importorskip("patchmatch", reason="its library needs Python 3.11")
+    random = np.random.default_rng(3)
+    image = random.integers(0, 256, (300, 320, 3), dtype=np.uint8)
+    image[:, 150:] //= 3
+    hole = np.zeros((300, 320), dtype=bool)
+    hole[100:140, 120:170] = hole[200:203, 20:23] = True
+    one_by_one = guided(image, hole, flat(shade), seed=5)
+    assert np.array_equal(guided(image, hole, flat(shade), seed=5, threads=4), one_by_one)
+    assert np.array_equal(guided(image, hole, flat(shade), seed=5, threads=2), one_by_one)

@@ -149,7 +149,7 @@ def test_a_folder_that_holds_a_model_is_a_method() -> None:
 def test_without_its_library_a_method_names_the_extra_that_brings_it(method: str, library: str) -> None:
     code = (
         f"import sys; sys.modules[{library!r}] = None; import numpy as np; from inpaint_hub import fill;"
-        f"fill(np.zeros((2, 2), np.uint8), np.eye(2), method={method!r})"
+        f"fill(np.zeros((40, 40), np.uint8), np.kron(np.eye(2), np.ones((20, 20))), method={method!r})"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert "pip install '.[compare]' brings it" in run.stderr.splitlines()[-1]

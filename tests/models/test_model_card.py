@@ -6,6 +6,8 @@ from pathlib import Path
 
 from inpaint_hub import Discriminator, Generator
 from inpaint_hub.models.context_encoder import ContextEncoder
+from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
+from inpaint_hub.models.model_card import PLACE, address, is_edited
 from inpaint_hub.training.recipes import PRESETS
 
 FACTS = {
@@ -73,3 +75,33 @@ def test_a_context_encoders_card_says_what_it_is(tmp_path: Path) -> None:
     assert "a context encoder (D. Pathak et al. 2016" in card
     assert "17 layers" not in card
     assert "150 px" not in card
+
+
+def test_a_card_knows_whether_it_was_edited() -> None:
+    card = Generator().generate_model_card(repo_id="someone/faces").content
+    assert not is_edited(card)
+    assert not is_edited(card.replace("\n", "\r\n"))
+    assert not is_edited("---\nlicense: mit\n---\n")
+    for edited in (
+        card + "More.",
+        card.replace("someone", "another"),
+        "Mine.",
+        card.replace("license: apache-2.0", "license: mit"),
+    ):
+        assert is_edited(edited), edited[-80:]
+
+
+def test_address_names_the_model_and_keeps_what_was_edited() -> None:
+    card = Generator().generate_model_card().content
+    assert PLACE in card
+    assert 'from_pretrained("someone/faces")' in address(card, "someone/faces")
+    assert not is_edited(address(card, "someone/faces"))
+    assert is_edited(address(card + "More.", "someone/faces"))
+    within = address(Discriminator(32).generate_model_card().content, "someone/faces", "discriminator")
+    assert 'Discriminator.from_pretrained("someone/faces", subfolder="discriminator")' in within
+
+
+def test_a_card_of_a_discriminator_on_features_does_not_promise_filling() -> None:
+    card = FeatureDiscriminator().generate_model_card().content
+    assert "from inpaint_hub.models.feature_discriminator import FeatureDiscriminator" in card
+    assert "Inpainter" not in card

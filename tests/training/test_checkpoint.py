@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from inpaint_hub.training import checkpoint
-from inpaint_hub.training.recipes import PRESETS
+from inpaint_hub.training.recipes import PRESETS, Recipe
 
 
 def test_the_latest_checkpoint_comes_back(tmp_path: Path) -> None:
@@ -87,3 +87,63 @@ def test_a_class_of_ours_is_refused_so_that_no_move_of_a_module_makes_a_checkpoi
     path = checkpoint.save(tmp_path, 2, {"recipe": PRESETS["paper"]})
     with pytest.raises(ValueError, match=r"checkpoint-2\.pt cannot be read"):
         checkpoint.load(tmp_path, str(path))
+
+
+OTHERS = [
+    *("checkpoint-best.pt", "checkpoint-3.pt.bak", "checkpoint-3 (copy).pt", "checkpoint-.pt", "checkpoint-03.pt"),
+    *("my-checkpoint-3.pt", "checkpoint-best.partial", "checkpoint-3-good.partial", "checkpoint-1.5.pt"),
+]
+
+
+def test_save_and_load_touch_no_file_with_another_name(tmp_path: Path) -> None:
+    for name in OTHERS:
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "checkpoint-7.pt").mkdir()
+    assert checkpoint.load(tmp_path, "latest") is None
+    for step in (2, 4, 3):
+        checkpoint.save(tmp_path, step, {"step": step}, keep=1)
+    assert checkpoint.load(tmp_path, "latest") == {"step": 3}
+    assert all((tmp_path / name).read_text() == "mine" for name in OTHERS)
+    assert {path.name for path in tmp_path.iterdir()} == {*OTHERS, "checkpoint-3.pt", "checkpoint-7.pt"}
+
+
+def test_load_a_name_is_looked_for_here_and_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for step in (3, 4):
+        checkpoint.save(tmp_path / "run", step, {"step": step})
+    assert checkpoint.load(tmp_path / "run", "checkpoint-3.pt") == {"step": 3}
+    (tmp_path / "run" / "checkpoint-4.pt").rename(tmp_path / "run" / "checkpoint-best.pt")
+    assert checkpoint.load(tmp_path / "run", "checkpoint-best.pt") == {"step": 4}  # asked for by its name
+    assert checkpoint.load(tmp_path / "run", str(tmp_path / "run" / "checkpoint-3.pt")) == {"step": 3}
+    checkpoint.save(tmp_path / "here", 3, {"step": "here"})
+    assert checkpoint.load(tmp_path / "run", "checkpoint-3.pt") == {"step": "here"}
+    with pytest.raises(ValueError, match=r"checkpoint-5\.pt is no checkpoint file, neither here nor in .*run"):
+        checkpoint.load(tmp_path / "run", "checkpoint-5.pt")
+
+
+THEN = Recipe(dataset_name="photos").to_dict() | {"images": "one", "image_count": 90, "masks": None, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, []),
+        ({"dataset_name": "./photos"}, []),
+        ({"dataset_name": "elsewhere"}, []),  # the same images
+        ({"num_train_epochs": 99}, []),
+        ({"images": "other"}, ["the images are others"]),
+        ({"images": "other", "image_count": 97}, ["the images are others (90 -> 97 to train on)"]),
+        ({"learning_rate": 0.5}, ["learning_rate 0.001 -> 0.5"]),
+        ({"seed": 1, "masks": "other"}, ["masks None -> other", "seed 0 -> 1"]),
+    ],
+)
+def test_changed_settings_compares_images_and_not_paths(change: dict[str, object], says: list[str]) -> None:
+    assert sorted(checkpoint.changed_settings(THEN, THEN | change)) == sorted(says)
+
+
+@pytest.mark.parametrize("name", ["photos", "./photos", "x/../photos"])
+def test_changed_settings_of_an_older_checkpoint_compares_the_place(name: str) -> None:
+    old = {key: value for key, value in THEN.items() if key not in ("images", "image_count")}
+    assert checkpoint.changed_settings(old, THEN | {"dataset_name": name}) == []
+    assert checkpoint.changed_settings(old, THEN | {"dataset_name": "other"}) == ["dataset_name photos -> other"]

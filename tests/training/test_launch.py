@@ -1,4 +1,4 @@
-"""Many processes as their users start them: equal to one, stopped, killed and resumed together."""
+"""Many processes as their users start them, signals as schedulers and terminals send them, threads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -18,8 +20,9 @@ from conftest import ROOT
 from test_train import SETTINGS, start
 
 from inpaint_hub.metrics import METRICS
+from inpaint_hub.models.networks import Generator
 from inpaint_hub.training import checkpoint
-from inpaint_hub.training.launch import launch_error, launch_warning
+from inpaint_hub.training.launch import SIGNALS, STOPPED, StopRequest, launch_error, launch_warning, set_threads
 
 PATIENCE = 600  # seconds for one launch; a quiet machine needs half a minute
 pytestmark = pytest.mark.timeout(3 * PATIENCE)
@@ -139,6 +142,7 @@ def test_ctrl_c_stops_two_processes_together_saves_and_the_same_command_goes_on(
     launch.wait_for_step(tmp_path / "run", 3)
     launch.agents[0].send_signal(signal.SIGINT)
     assert launch.wait() != [0]
+    assert launch.printed().count("SIGINT: finishing this update and saving") <= 1, "one process speaks for all"
     assert launch.printed().count("stopped and saved at") == 1
     again = Launch(pictures, [tmp_path / "run"])
     assert again.wait() == [0], again.printed()
@@ -191,3 +195,94 @@ def test_a_launch_that_became_one_process_is_said(pictures: Path, tmp_path: Path
 
 def test_an_ordinary_launch_is_not_warned_of() -> None:
     assert launch_warning(Accelerator(cpu=True, mixed_precision="no")) is None
+
+
+NUMBERS = [getattr(signal, name) for name in SIGNALS]
+
+
+@pytest.fixture
+def accelerator() -> Accelerator:
+    return Accelerator(cpu=True, mixed_precision="no")
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_stop_request_outside_of_training_ends_the_process_with_its_status(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with StopRequest(), pytest.raises(SystemExit) as caught:
+        signal.raise_signal(number)
+    assert caught.value.code == STOPPED == 75
+    assert capfd.readouterr().err == f"\n{number.name}: stopping\n"
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_stop_request_deferred_is_acknowledged_at_once_and_waits(
+    number: signal.Signals, accelerator: Accelerator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with StopRequest() as stop:
+        waiting = stop.deferred()
+        waiting.__enter__()
+        assert not stop.any_process_requested(accelerator)
+        signal.raise_signal(number)
+        signal.raise_signal(number)  # the same request, delivered twice
+        assert stop.any_process_requested(accelerator)
+        with pytest.raises(SystemExit) as caught:
+            waiting.__exit__(None, None, None)
+        assert caught.value.code == STOPPED, "nobody had acted on it"
+    assert capfd.readouterr().err == f"\n{number.name}: finishing this update and saving; once more stops at once\n"
+
+
+def test_stop_request_a_second_one_later_does_what_it_did_before() -> None:
+    with StopRequest(tell=False) as stop:
+        updating = stop.deferred()
+        updating.__enter__()
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(1.05)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_stop_request_puts_the_handlers_back() -> None:
+    before = [signal.getsignal(number) for number in NUMBERS]
+    with StopRequest():
+        assert all(signal.getsignal(number) != handler for number, handler in zip(NUMBERS, before, strict=True))
+    assert [signal.getsignal(number) for number in NUMBERS] == before
+
+
+@pytest.fixture
+def ignored() -> Iterator[None]:
+    """As nohup starts a process."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_stop_request_leaves_what_nohup_ignores(ignored: None) -> None:
+    with StopRequest() as stop:
+        signal.raise_signal(signal.SIGHUP)
+        assert not stop.requested
+
+
+def test_stop_request_in_a_thread_changes_nothing(accelerator: Accelerator) -> None:
+    answers: list[bool] = []
+
+    def work() -> None:
+        with StopRequest() as stop, stop.deferred():
+            answers.append(stop.any_process_requested(accelerator))
+
+    before = [signal.getsignal(number) for number in NUMBERS]
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert answers == [False]
+    assert [signal.getsignal(number) for number in NUMBERS] == before
+
+
+def test_set_threads_takes_a_number_all_of_them_or_the_fastest(accelerator: Accelerator) -> None:
+    most, generator = torch.get_num_threads(), Generator()
+    try:
+        assert set_threads("all", generator, 16, accelerator) == torch.get_num_threads() == most
+        assert set_threads("auto", generator, 16, accelerator) == torch.get_num_threads() <= most
+        assert set_threads("3", generator, 16, accelerator) == torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(most)

@@ -9,12 +9,12 @@ import pytest
 from page_server import photo_of, some_hole
 from PIL import ExifTags, Image
 
-from inpaint_hub.imaging import photo
+from inpaint_hub.imaging import deep_color, photo
 from inpaint_hub.web import photo_edit
 from inpaint_hub.web.photo_edit import Edit, make_preview, merge_masks
 
 LIMIT = 10**6
-MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"]
+MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F", "16-bit RGB", "16-bit RGBA"]
 ENDINGS = {"CMYK": "tif", "F": "tif"}  # the others as PNG
 
 
@@ -31,6 +31,11 @@ def saved(path: Path, pixels: np.ndarray, **options: object) -> str:
 def photo_in(mode: str, folder: Path) -> str:
     """A photo of 60 × 40 pixels in a file, of a mode of Pillow's."""
     pixels = photo_of(40, 60, 4)
+    if mode.startswith("16-bit"):
+        (folder / "photo.png").write_bytes(
+            deep_color.encode_16bit(pixels[..., : len(mode) - 7] * np.uint16(257), "PNG")
+        )
+        return str(folder / "photo.png")
     if mode == "I;16":
         picture = Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
     elif mode == "F":
@@ -155,7 +160,8 @@ def test_fill_hole_and_save_photo_keep_every_other_pixel_of_every_mode(tmp_path:
     result = photo_edit.save_photo(path, edits, folder(tmp_path / "out"), LIMIT)
     assert result.name == Path(path).name
     before, after = photo.read(path).image, photo.read(result.path).image
-    assert after.mode == before.mode
+    assert type(after) is type(before)
+    assert np.asarray(after).dtype == np.asarray(before).dtype
     assert np.array_equal(np.asarray(after)[~changed], np.asarray(before)[~changed])
     if mode != "1":
         assert not np.array_equal(np.asarray(after)[changed], np.asarray(before)[changed])

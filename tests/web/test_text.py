@@ -10,7 +10,7 @@ from conftest import ROOT
 from PIL import Image
 
 from inpaint_hub import METHODS
-from inpaint_hub.imaging import photo
+from inpaint_hub.imaging import encoding, photo
 from inpaint_hub.web import photo_edit, text, validation
 from inpaint_hub.worker import TOO_LONG
 
@@ -41,8 +41,12 @@ def test_every_text_that_the_browser_names_is_there_and_every_one_is_named() -> 
 
 def test_translate_knows_what_the_pages_modules_say() -> None:
     said = [photo_edit.NO_HOLE, photo_edit.ALL_HOLE, photo_edit.MISFIT, photo_edit.CONVERTED, photo.FIRST_OF_SEVERAL]
-    said += [validation.TOO_OLD.format(name="photo"), TOO_LONG.format(limit_s=120), photo.LOSSY.format(format="JPEG")]
-    said += [text.TEXTS["no_photo"][0]]
+    said += [
+        validation.TOO_OLD.format(name="photo"),
+        TOO_LONG.format(limit_s=120),
+        encoding.LOSSY.format(format="JPEG"),
+    ]
+    said += [text.TEXTS["no_photo"][0], encoding.LEFT_OUT.format(format="JPEG", names="XMP, video")]
     for sentence in said:
         assert text.translate(sentence, "en") == sentence
         assert text.translate(sentence, "de") != sentence

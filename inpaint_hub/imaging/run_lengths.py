@@ -1,0 +1,60 @@
+"""COCO's run lengths: a mask as the lengths of runs of 0 and 1 in turn, column by column.
+
+Source: cocodataset/cocoapi:common/maskApi.c
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def decode_run_lengths(mask: Mapping[str, Any]) -> np.ndarray:
+    """Decode a mask in COCO's run lengths.
+
+    Args:
+        mask: `size`, its height and width, and `counts`, a list of lengths, or COCO's compressed string or bytes.
+
+    Returns:
+        (H, W) bool: True where the mask is 1.
+
+    Raises:
+        ValueError: It is no such mask, or its lengths do not add up.
+    """
+    if "counts" not in mask or "size" not in mask:
+        more = "; a SAM annotation's mask is its 'segmentation'" if "segmentation" in mask else ""
+        raise ValueError(
+            f"mask is a dictionary of {', '.join(map(str, mask)) or 'nothing'};"
+            f" COCO's run lengths have size and counts{more}"
+        )
+    height, width = (int(side) for side in mask["size"])
+    counts = mask["counts"]
+    lengths = _decompress(counts) if isinstance(counts, (str, bytes)) else [int(count) for count in counts]
+    if sum(lengths) != height * width or min(lengths, default=0) < 0:
+        raise ValueError(f"mask's run lengths add up to {sum(lengths)} pixels, but its size is {height}×{width}")
+    runs = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+    return runs.reshape(width, height).T
+
+
+def _decompress(counts: str | bytes) -> list[int]:
+    """Run lengths of COCO's string: 5 bits a character, the lowest first.
+
+    From the fourth on it is the difference to the last but one that is written.
+    """
+    lengths: list[int] = []
+    value = shift = 0
+    for character in counts.encode("ascii") if isinstance(counts, str) else counts:
+        bits = character - 48
+        if not 0 <= bits < 64:
+            raise ValueError(f"mask's run lengths hold {chr(character)!r}, which COCO's strings do not")
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << shift
+        lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+        value = shift = 0
+    return lengths

@@ -1,0 +1,74 @@
+"""The folder of a run: it belongs to one run at a time, and nothing in it that a run did not write is touched."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import checkpoint
+
+LOCK = ".lock"
+WRITTEN = (  # what a run makes or replaces beside its checkpoints
+    "README.md", "config.json", "model.safetensors", "figures.json", "metrics.jsonl", "recipe.json", "errors.png",
+    "samples.png", "samples", "discriminator", "best",
+)  # fmt: skip
+
+
+class FolderTakenError(ValueError):
+    """A folder that this run must not write to."""
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold a folder for this run, which is made if it is new.
+
+    The lock goes with the process, however that ends. It is the operating system's; a network drive without locks has
+    none.
+
+    Raises:
+        FolderTakenError: another run is writing there, or the folder holds files that a run would replace, and that no
+            run of this script wrote.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    theirs = [name for name in WRITTEN if (folder / name).exists()]
+    if theirs and not _is_ours(folder):
+        raise FolderTakenError(
+            f"{folder} holds {', '.join(theirs)}, which this run would replace and which no run of this script wrote;"
+            " choose another --output_dir"
+        )
+    with (folder / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
+                file.seek(0)
+                owner = f" ({file.read().strip()})"
+                raise FolderTakenError(
+                    f"another run{owner} is writing to {folder}; wait until it has ended, or choose another"
+                    " --output_dir"
+                ) from error
+        else:
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
+        try:
+            yield
+        finally:
+            if [path.name for path in folder.iterdir()] == [LOCK]:  # the run did not come to anything
+                (folder / LOCK).unlink()
+                folder.rmdir()
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a run wrote to the folder: it has checkpoints, or a recipe with this project's fields."""
+    try:
+        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        return "dataset_name" in recipe and "ema_half_life" in recipe
+    except (OSError, ValueError, TypeError):
+        return bool(checkpoint.every(folder))

@@ -1,0 +1,97 @@
+"""Colour of 16 bits a channel goes out with 16 bits."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from inpaint_hub.imaging import deep_color, encoding, photo
+from inpaint_hub.methods.registry import fill_file, named
+
+HOLE = np.zeros((70, 80), dtype=bool)
+HOLE[20:50, 25:60] = True
+
+
+def deep(channels: int, low: int = 0, high: int = 65535) -> np.ndarray:
+    """A slanted ramp (70, 80, C) uint16 from `low` to `high`, each channel another way."""
+    y, x = np.mgrid[:70, :80]
+    planes = [(y + x) / 148, (y + 79 - x) / 148, (69 - y + x) / 148, np.ones((70, 80))][:channels]
+    return np.rint(low + (high - low) * np.stack(planes, axis=2)).astype(np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("ending", "channels"), [("png", 3), ("png", 4), ("tif", 3), ("tif", 4), ("ppm", 3), ("jp2", 3)]
+)
+def test_a_photo_of_16_bit_color_is_filled_in_16_bits(tmp_path: Path, ending: str, channels: int) -> None:
+    values = deep(channels)
+    path, mask, output = tmp_path / f"a.{ending}", tmp_path / "m.png", tmp_path / f"b.{ending}"
+    cv2.imwrite(str(path), values[..., [2, 1, 0, 3][:channels]])
+    Image.fromarray(HOLE).save(mask)
+    _, notes = fill_file(path, mask, output, method=named("biharmonic"))
+    assert not notes
+    result = cv2.imread(str(output), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3][:channels]]
+    assert result.dtype == np.uint16
+    assert np.array_equal(result[~HOLE], values[~HOLE])
+    assert np.abs(result[HOLE].astype(int) - values[HOLE]).max() < 200
+
+
+@pytest.mark.parametrize("method", ["telea", "navier-stokes", "biharmonic", "patchmatch", "cifar10"])
+@pytest.mark.parametrize("kind", ["I;16", "I", "array", "float"])
+def test_a_dark_deep_picture_has_more_than_a_few_levels_in_its_hole(method: str, kind: str) -> None:
+    if method == "patchmatch":
+        pytest.importorskip("patchmatch", reason="it needs Python 3.11")
+    values = deep(1, 1000, 3000)[..., 0]
+    image: Any = {"array": values, "float": (values / 65535).astype(np.float32)}.get(kind)
+    if image is None:
+        image = Image.fromarray(values if kind == "I;16" else values.astype(np.int32))
+    result = np.asarray(named(method)(image, HOLE))
+    inside = np.rint(result[HOLE].astype(float) * (65535 if kind == "float" else 1))
+    assert len(np.unique(inside)) > 60
+
+
+def test_deep_color_is_turned_upright_as_pillow_turns() -> None:
+    values = deep(3)
+    exif = Image.Exif()
+    for orientation, turn in photo.TURNS.items():
+        exif[274] = orientation
+        data = encoding.containers.add_to_png(
+            deep_color.encode_16bit(values, "PNG"), encoding.containers.png_metadata({"exif": exif.tobytes()})
+        )
+        read = photo.decode(data, "a.png")
+        assert isinstance(read.image, np.ndarray)
+        assert np.array_equal(
+            read.image[..., 0] // 257,
+            np.asarray(Image.fromarray((values[..., 0] // 257).astype(np.uint8)).transpose(turn)),
+        )
+        written, notes = encoding.encode(read, read.image, np.zeros(read.size[::-1], bool), "PNG")
+        assert not notes
+        assert photo.decode(written, "b.png").turn is None
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "BMP"])
+def test_a_format_of_8_bits_gets_8_and_that_is_told(format: str) -> None:
+    read = photo.decode(deep_color.encode_16bit(deep(3), "PNG"), "a.png")
+    _, notes = encoding.encode(read, read.image, HOLE, format)
+    assert encoding.TO_EIGHT_BIT.format(format=format) in notes
+
+
+def test_bits_of_reads_those_of_an_avif() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "AVIF")
+    data = file.getvalue()
+    at = data.find(b"av1C") + 6
+    image = Image.open(file)
+    assert deep_color.bits_of(image, data) == 8
+    for flag, bits in ((0x40, 10), (0x60, 12)):
+        assert deep_color.bits_of(image, data[:at] + bytes([data[at] | flag]) + data[at + 1 :]) == bits
+
+
+def test_a_photo_read_at_8_bits_says_so() -> None:
+    read = photo.decode(b"P6 2 1 1023 " + bytes([3, 255] * 6), "a.ppm")
+    assert read.notes == (photo.EIGHT_BIT.format(name="a.ppm", bits=10, format="PPM"),)

@@ -1,0 +1,70 @@
+"""A folder belongs to one run at a time, and what a run did not write stays as it is."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from inpaint_hub.training import checkpoint
+from inpaint_hub.training.recipes import Recipe
+from inpaint_hub.training.run_folder import LOCK, WRITTEN, claimed
+
+
+def hold(folder: Path) -> subprocess.Popen[str]:
+    """A process that holds the folder until it is ended."""
+    code = f"""
+import pathlib, time
+from inpaint_hub.training.run_folder import claimed
+with claimed(pathlib.Path({str(folder)!r})):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_claimed_a_second_run_is_refused_until_the_first_has_ended(end: signal.Signals, tmp_path: Path) -> None:
+    with hold(tmp_path / "run") as process:
+        with (
+            pytest.raises(ValueError, match=rf"another run \(process {process.pid} on .*\) is writing to"),
+            claimed(tmp_path / "run"),
+        ):
+            pass
+        process.send_signal(end)
+        process.wait()
+    with claimed(tmp_path / "run"):
+        pass
+    with claimed(tmp_path / "run"):  # and given back
+        pass
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_claimed_a_folder_of_somebody_else_is_refused_and_untouched(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=rf"holds {name}, which this run would replace"), claimed(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_claimed_folders_of_runs_and_of_other_files_are_taken(tmp_path: Path) -> None:
+    for name in ("run", "older", "notes"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "run" / "recipe.json").write_text(json.dumps(Recipe().to_dict()))
+    (tmp_path / "run" / "README.md").write_text("a card")
+    (tmp_path / "older" / "README.md").write_text("a card")
+    checkpoint.save(tmp_path / "older", 3, {})
+    (tmp_path / "notes" / "plan.md").write_text("mine")
+    for name in ("run", "older", "notes", "new"):
+        with claimed(tmp_path / name):
+            assert (tmp_path / name / LOCK).is_file()
+    assert not (tmp_path / "new").exists(), "nothing came of it"
+    assert (tmp_path / "notes" / "plan.md").read_text() == "mine"
