@@ -28,7 +28,7 @@ ONLY_IN = {
     "accelerate": {"train_accelerate"},
     "datasets": {"inpaint_hub.data.sources", "inpaint_hub.data.streaming"},
     "fsspec": {"inpaint_hub.data.sources"},
-    "cv2": {"inpaint_hub.methods.classical", "inpaint_hub.imaging.deep_color"},
+    "cv2": {"inpaint_hub.methods.classical", "inpaint_hub.imaging.deep_color", "inpaint_hub.web.selection"},
     "patchmatch": {"inpaint_hub.methods.classical"},
     "matplotlib": {"inpaint_hub.training.history", "inpaint_hub.evaluation.report"},
     "skimage": {"inpaint_hub.methods.classical", "inpaint_hub.metrics"},
