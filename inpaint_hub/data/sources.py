@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
-from ..imaging.contract import DEEP, unpack
+from ..imaging.contract import MODES_16BIT, unpack
 from .image_files import find_images
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def content(row: dict[str, Any]) -> bytes:
 
 def _rgb(picture: Image.Image) -> Image.Image:
     """The picture in 8-bit RGB: 16 bits scaled, not cut off at 255, and what is transparent shown on white."""
-    if picture.mode == "F" or picture.mode in DEEP:
+    if picture.mode == "F" or picture.mode in MODES_16BIT:
         values, _ = unpack(picture, np.zeros(picture.size[::-1], dtype=bool))
         return Image.fromarray(np.rint(values[0] * 255).astype(np.uint8))
     if picture.has_transparency_data:

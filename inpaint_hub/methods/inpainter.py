@@ -12,8 +12,8 @@ import torch
 from ..hardware import has_bf16
 from ..imaging import contract
 from ..imaging.contract import ImageLike, Patch, known_pixels
-from ..imaging.resampling import enlarged, nearness, resized, shrunk
-from ..imaging.windows import Window, boxes, farther, reduction, square
+from ..imaging.resampling import downscale, proximity_weights, resize, upscale
+from ..imaging.windows import Window, boxes, downscale_factor, exceeds_distance, square
 from ..models.context_encoder import ContextEncoder
 from ..models.fused_generator import ONE_LEVEL, Folded, Plan, plan, probe_difference
 from ..models.loading import load
@@ -83,16 +83,27 @@ class Inpainter:
 
     @torch.inference_mode()
     def __call__(self, image: ImageLike, mask: Any, *, seed: int = 0, quiet: bool = False) -> ImageLike:
-        """A copy of `image` with the hole filled: same type, mode, dtype, shape, device, known pixels.
+        """Fill the hole of an image: same type, mode, dtype, shape, device, known pixels.
 
-        `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.imaging.contract` says;
-        white = hole. With nothing masked it is `image` itself. The work follows the hole, not the
-        photo: the network sees only the window that its fill depends on. Holes wider or longer than those it
-        was trained on are filled coarse to fine, and softly in the middle; a `UserWarning` tells where known
-        pixels are out of its sight, unless it is to be `quiet`. `seed` is there for the methods that draw at
-        random; this network does not. Raises `ValueError` for a wrong input.
+        The work follows the hole, not the photo: the network sees only the window that its fill depends on. Holes
+        wider or longer than those it was trained on are filled coarse to fine, and softly in the middle.
+
+        Args:
+            image: A PIL image, NumPy array or tensor as `inpaint_hub.imaging.contract` says.
+            mask: Its mask, white = hole.
+            seed: For methods that draw at random; this network does not.
+            quiet: Do not warn.
+
+        Returns:
+            A copy of `image`, filled. With nothing masked, `image` itself.
+
+        Raises:
+            ValueError: A wrong input.
+
+        Warns:
+            UserWarning: Hole pixels are further from any known one than the network sees.
         """
-        values, hole = contract.opened(image, mask)
+        values, hole = contract.to_arrays(image, mask)
         if not hole.any():
             return image
         patches = []
@@ -101,14 +112,14 @@ class Inpainter:
             patches += [
                 Patch(number, box.top, box.left, hole[number][box.slices], prediction) for box, prediction in found
             ]
-        return contract.patched(image, patches)
+        return contract.paste_patches(image, patches)
 
     def _filled(self, values: np.ndarray, hole: np.ndarray, quiet: bool) -> list[tuple[Window, np.ndarray]]:
         """Boxes that hold every hole pixel of a photo, and for each its prediction (h, w, 3) in 0..1."""
         found, within_sight = [], []
         for box in boxes(hole, COST_PX):
-            shrink = reduction(hole[box.slices], self._side)
-            if farther(hole[box.grown(CONTEXT_PX, 1, hole.shape).slices], CONTEXT_PX):
+            shrink = downscale_factor(hole[box.slices], self._side)
+            if exceeds_distance(hole[box.grown(CONTEXT_PX, 1, hole.shape).slices], CONTEXT_PX):
                 if not quiet:
                     warnings.warn(TOO_FAR, stacklevel=4)  # at the caller of the inpainter
                 shrink = max(2, shrink)
@@ -152,14 +163,16 @@ class Inpainter:
         known = known_pixels(values[outer.slices], where)
         filled, scale = known.copy(), shrink
         while scale:
-            image, small = shrunk(known, where, scale)
-            trust = np.ones(small.shape, np.float32) if scale == shrink else nearness(small, self._side // TRUST)
+            image, small = downscale(known, where, scale)
+            trust = (
+                np.ones(small.shape, np.float32) if scale == shrink else proximity_weights(small, self._side // TRUST)
+            )
             wanted = small & (trust > 0)
             for part, prediction in self._exact(image, small, boxes(wanted, COST_PX)):
                 image[part.slices][wanted[part.slices]] = prediction[wanted[part.slices]]
             trust = trust[:, :, None]
-            filled *= 1 - enlarged(trust, where, scale)
-            filled += enlarged(trust * image, where, scale)  # so that what is not trusted is not smeared in
+            filled *= 1 - upscale(trust, where, scale)
+            filled += upscale(trust * image, where, scale)  # so that what is not trusted is not smeared in
             scale //= 2
         return filled[box.moved(-outer.top, -outer.left).slices]
 
@@ -188,11 +201,11 @@ class FixedSize(Inpainter):
         where = hole[window.slices]
         known = known_pixels(values[window.slices], where)
         beyond = (0, side - where.shape[0]), (0, side - where.shape[1])
-        image, small = resized(np.pad(known, (*beyond, (0, 0)), "edge"), np.pad(where, beyond, "edge"), size)
+        image, small = resize(np.pad(known, (*beyond, (0, 0)), "edge"), np.pad(where, beyond, "edge"), size)
         device = self.network.fill.device
         x = self.network.masked(
             torch.from_numpy(image).permute(2, 0, 1)[None].to(device), torch.from_numpy(small)[None, None].to(device)
         )
         prediction = self.network(x)[0].permute(1, 2, 0).cpu().numpy()
-        large, _ = resized(prediction, np.zeros_like(small), side)
+        large, _ = resize(prediction, np.zeros_like(small), side)
         return large[box.moved(-window.top, -window.left).slices]

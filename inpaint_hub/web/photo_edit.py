@@ -19,7 +19,7 @@ from PIL import Image
 
 from ..files import write_atomically
 from ..imaging import containers, contract, deep_color, encoding, masks, photo
-from ..methods.registry import named
+from ..methods.registry import get_method
 from .selection import select
 
 PREVIEW_PX = 2048  # the longer side, at most
@@ -33,7 +33,7 @@ ALL_HOLE = "Everything is marked, so nothing of the photo would be left. Leave s
 MISFIT = "The fills do not fit this photo. Open it again."
 CONVERTED = "The photo is HEIC. It is saved as JPEG, or as PNG if you choose so."
 
-_load_method = lru_cache(maxsize=4)(named)  # a visitor's model is a snapshot, which does not change
+_load_method = lru_cache(maxsize=4)(get_method)  # a visitor's model is a snapshot, which does not change
 _read_photo = lru_cache(maxsize=1)(photo.read)  # one visitor's next step, most often; uploads do not change
 
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the photo
@@ -175,7 +175,7 @@ def fill_hole(
     source = _read_photo(path, max_pixels)
     image = _edited(source, edits, max_pixels)
     picture, notes = _mask_on(source, mask, max_pixels)
-    hole = _checked(masks.dilated(merge_masks(source.size, [picture]), grow_px))
+    hole = _checked(masks.dilate(merge_masks(source.size, [picture]), grow_px))
     result, seconds, warned = _fill_timed(image, hole, method, device)
     box = _bounds(hole, PATCH_MARGIN_PX)
     exact, shown = _write_patch(_crop(result, box), source, folder)
@@ -230,7 +230,7 @@ def fill_photo(
     """
     source = _read_photo(path, max_pixels)
     given, reading = _mask_on(source, mask, max_pixels) if mask else (None, ())
-    hole = _checked(masks.dilated(merge_masks(source.size, [*layers, *([given] if given else [])]), grow_px))
+    hole = _checked(masks.dilate(merge_masks(source.size, [*layers, *([given] if given else [])]), grow_px))
     result, seconds, warned = _fill_timed(source.image, hole, method, device)
     saved, notes = _save(source, result, hole, folder, as_png)
     told = tuple(dict.fromkeys((*source.notes, *reading, *warned, *notes)))
@@ -255,7 +255,7 @@ def to_browser(image: Picture) -> Image.Image:
         return deep_color.to_8bit(image)
     if image.mode in BROWSER_MODES:
         return image
-    if image.mode in contract.DEEP or image.mode == "F":
+    if image.mode in contract.MODES_16BIT or image.mode == "F":
         values, _ = contract.unpack(image, np.zeros(image.size[::-1], dtype=bool))
         return Image.fromarray(np.rint(255 * values[0]).astype(np.uint8))
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -278,7 +278,7 @@ def merge_masks(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndar
     width, height = size
     hole = np.zeros((height, width), dtype=bool)
     for layer in layers:
-        marked, _ = masks.hole_of(layer)
+        marked, _ = masks.parse_mask(layer)
         if layer.size == size:
             hole |= marked
             continue
@@ -306,10 +306,10 @@ def _mask_on(source: photo.Photo, path: str, max_pixels: int) -> tuple[Image.Ima
     """The mask picture in a file, as it lies on the upright photo; of any size."""
     mask = photo.read(path, max_pixels)
     if sorted(mask.size) == sorted(source.size):
-        picture = photo.fitting(mask, source)
+        picture = photo.fit_mask(mask, source)
     else:
         picture = mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
-    reading = masks.hole_of(picture)[1]
+    reading = masks.parse_mask(picture)[1]
     return picture, (reading,) if reading else ()
 
 
