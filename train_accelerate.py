@@ -8,60 +8,80 @@ a model folder for the Hub in OUTPUT_DIR: model.safetensors, config.json and a c
 
 from __future__ import annotations
 
+from inpaint_hub.training.arguments import parse_args, shown_command
+
+if __name__ == "__main__":
+    ARGUMENTS = parse_args()  # --help and a wrong flag answer before the imports below, which take seconds
+
 import argparse
-import dataclasses
+import copy
 import json
+import os
 import platform
-import shlex
 import sys
 import time
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.tracking import get_available_trackers
 from accelerate.utils import broadcast_object_list, gather_object, set_seed
-from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from inpaint_hub import hub
 from inpaint_hub.data.dataset import (
     TERMS,
-    Batch,
-    Images,
-    Training,
     downscale,
+    downscale_holes,
     mean_color,
-    split_images,
-    training_batch,
 )
-from inpaint_hub.data.holes import Holes, read_masks
-from inpaint_hub.data.sources import DatasetConfig, reason
-from inpaint_hub.data.streaming import Stream, stream_images
-from inpaint_hub.evaluation.evaluate import SAMPLES, compare, evaluation_holes, validate
-from inpaint_hub.models.context_encoder import ContextEncoder
-from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
-from inpaint_hub.models.features import TRAINING, FeatureNetwork
-from inpaint_hub.models.networks import Discriminator, Generator, Painter
+from inpaint_hub.evaluation.evaluate import SAMPLES, compare, evaluation_holes, show_pairs, validate
+from inpaint_hub.metrics import METRICS
+from inpaint_hub.models.networks import Painter
 from inpaint_hub.training import checkpoint
+from inpaint_hub.training.build import (
+    AnyDiscriminator,
+    build_networks,
+    load_features,
+    load_holes,
+    load_images,
+    load_pairs,
+)
 from inpaint_hub.training.dry_run import estimate
-from inpaint_hub.training.ema import halve, interpolate, moving_average, settle
-from inpaint_hub.training.history import ERRORS, Progress, largest_weights, report, stop_if_broken, write_rows
+from inpaint_hub.training.ema import interpolate, moving_average, to_half
+from inpaint_hub.training.gradient_checkpointing import checkpoint_gradients
+from inpaint_hub.training.history import (
+    ERRORS,
+    TrainingState,
+    largest_weights,
+    report,
+    stop_if_broken,
+    write_rows,
+)
 from inpaint_hub.training.launch import STOPPED, StopRequest, launch_error, launch_warning, precision, set_threads
 from inpaint_hub.training.optim import optimizers
-from inpaint_hub.training.recipes import PRESETS, Recipe
+from inpaint_hub.training.recipes import Recipe
+from inpaint_hub.training.run import (
+    IMAGES_OF_A_STREAM,
+    Run,
+    own_batch,
+    piece_size,
+    recalibrated,
+    restore,
+    run_updates,
+    settings_of,
+)
 from inpaint_hub.training.run_folder import FolderTakenError, claimed
 from inpaint_hub.training.sync_batchnorm import synchronize
-from inpaint_hub.training.train_step import Networks, mean_over_processes, train_step
-
-SETTLE_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
+from inpaint_hub.training.train_step import Networks, mean_over_processes
 
 
-def main() -> None:
-    args, recipe = parse_args()
+def main(args: argparse.Namespace, recipe: Recipe) -> None:
+    """Train, measure, publish."""
+    if args.hub_token:
+        os.environ["HF_TOKEN"] = args.hub_token  # for --init_from and private data sets, too
     accelerator = Accelerator(
         cpu=args.cpu or not torch.accelerator.is_available(),  # unless told, accelerate connects no CPU processes
         mixed_precision=precision(args.mixed_precision, args.cpu),
@@ -72,332 +92,318 @@ def main() -> None:
         sys.exit(error)
     if warning := launch_warning(accelerator):
         accelerator.print(warning)
-    main_process = accelerator.is_main_process
-    with StopRequest(tell=main_process) as stop:
+    writes = accelerator.is_main_process and not args.dry_run
+    with StopRequest(tell=accelerator.is_main_process) as stop:
         try:
-            with claimed(args.output_dir) if main_process and not args.dry_run else nullcontext():
-                train(args, recipe, accelerator, stop)
+            with claimed(args.output_dir) if writes else nullcontext():
+                run = prepare(args, recipe, accelerator)
+                if args.dry_run:
+                    accelerator.print(dry_run(run))
+                    return
+                state, places = resume(run)
+                begin_records(run, state)
+                with stop.deferred():
+                    places = train(run, state, places, stop)
+                if accelerator.is_main_process:
+                    publish(run, state, places)
+                accelerator.end_training()
         except FolderTakenError as error:
             sys.exit(str(error))
 
 
-def train(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator, stop: StopRequest) -> None:
-    """Train, measure and publish."""
-    pieces, processes = recipe.gradient_accumulation_steps, accelerator.num_processes
-    piece_size, leftover = divmod(recipe.train_batch_size, pieces * processes)  # of one process
-    if leftover:
-        sys.exit(
-            f"--train_batch_size {recipe.train_batch_size} does not divide by {processes} processes times"
-            f" {pieces} gradient accumulation steps"
-        )
+def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) -> Run:
+    """Load the images, build the networks and their optimisers."""
+    if args.save_best not in (None, *METRICS):
+        sys.exit(f"--save_best is {args.save_best}; it takes one of {', '.join(METRICS)}")
     set_seed(args.seed)
-    if args.push_to_hub and accelerator.is_main_process:
-        hub.prepare(args.hub_model_id, token=args.hub_token, private=args.hub_private_repo)  # fails now, not in hours
+    if args.push_to_hub and accelerator.is_main_process and not args.dry_run:
+        try:  # now, and not in hours
+            args.hub_model_id = hub.prepare(args.hub_model_id, token=args.hub_token, private=args.hub_private_repo)
+        except ValueError as error:
+            sys.exit(f"cannot push: {error}")
 
     # Data: decoded once, split by a hash of the pixels.
-    images = load_images(args, recipe, accelerator, piece_size)
-    accelerator.print(*images.remarks(), sep="\n", end="\n" if images.remarks() else "")
-    stream = images.train if isinstance(images.train, Stream) else None
-    epoch_images = images.train.count or 50_000  # a stream may not say: then of about CIFAR-10's length
-    holes = load_holes(recipe, args.invert_masks)
+    images = load_images(args, recipe, accelerator, piece_size(recipe, accelerator))
+    say(accelerator, images.messages())
+    holes, pairs = load_holes(recipe, args.invert_masks), load_pairs(args.validation_pairs, recipe)
+    epoch_images = images.train.count or IMAGES_OF_A_STREAM
     steps = args.max_train_steps or max(1, recipe.num_train_epochs * epoch_images // recipe.train_batch_size)
     total_images = steps * recipe.train_batch_size
+    if total_images < recipe.lr_warmup_images:
+        accelerator.print(
+            f"{steps} updates are fewer than the {recipe.lr_warmup_images // recipe.train_batch_size} over which the"
+            " learning rate rises: train longer (--max_train_steps), or lower --lr_warmup_images"
+        )
 
     # Networks and optimisers.
-    color = broadcast_object_list([mean_color(images.train.at_hand.images)])[0]
-    generator, discriminator = networks(recipe, color, recipe.resolution_at(total_images - 1))
+    color = broadcast_object_list([mean_color(images.train.buffered.images)])[0]
+    generator, discriminator, notes = build_networks(
+        recipe, color, recipe.resolution_at(total_images - 1), starting_folder(recipe.init_from, args.hub_token)
+    )
+    say(accelerator, notes)
     features = load_features(recipe, accelerator)
     threads = set_threads(args.num_threads, generator, recipe.resolution_at(0), accelerator)
     average = AveragedModel(
         generator.to(accelerator.device),
         multi_avg_fn=moving_average(recipe.train_batch_size, recipe.ema_half_life),
     )
-    averaged: Any = average.module  # a painter too
-    if processes > 1:
+    if accelerator.num_processes > 1:
         synchronize(generator, accelerator.device)
         synchronize(discriminator, accelerator.device)
+    if args.gradient_checkpointing:
+        checkpoint_gradients(generator.layers)
     if args.torch_compile:
         generator.compile()
         discriminator.compile()
-    generator, discriminator = accelerator.prepare(generator, discriminator)
-    generator_optimizers, discriminator_optimizers = (
+    wrapped = accelerator.prepare(generator, discriminator)
+    of_generator, of_discriminator = (
         [accelerator.prepare(optimizer) for optimizer in some]
-        for some in optimizers(recipe, accelerator.unwrap_model(generator), accelerator.unwrap_model(discriminator))
+        for some in optimizers(recipe, *map(accelerator.unwrap_model, wrapped))
     )
-    parts = {
-        "generator": accelerator.unwrap_model(generator),
-        "discriminator": accelerator.unwrap_model(discriminator),
-        "average": average,
-    }
-    for name, some in (("generator", generator_optimizers), ("discriminator", discriminator_optimizers)):
-        parts |= {f"{name}_optimizer_{number}": optimizer for number, optimizer in enumerate(some)}
+    networks = Networks(wrapped[0], wrapped[1], of_generator, of_discriminator, features)
+    return Run(args, recipe, accelerator, images, holes, pairs, networks, average, total_images, threads)
 
-    def batch_from(source: Training, first: int, count: int, resolution: int, flip: bool = recipe.flip) -> Batch:
-        return training_batch(
-            source, first, count, seed=args.seed, resolution=resolution,
-            holes=holes_at(resolution), crop_min=recipe.crop_min, flip=flip,
-        )  # fmt: skip
 
-    def holes_at(resolution: int) -> Holes:
-        return dataclasses.replace(holes, sides=recipe.hole_sides_at(resolution))
-
-    def own_batch(images_seen: int) -> Batch:
-        """This process's images of an update: its share of each piece, so that processes together see whole ones."""
-        shares = range(accelerator.process_index, pieces * processes, processes)
-        resolution = recipe.resolution_at(images_seen)
-        try:
-            own = [
-                batch_from(images.train, images_seen + share * piece_size, piece_size, resolution) for share in shares
-            ]
-        except ConnectionError as error:
-            sys.exit(f"{error}; the same command goes on from the last checkpoint")
-        return Batch(*map(torch.cat, zip(*own, strict=True)))
-
-    trained = Networks(generator, discriminator, generator_optimizers, discriminator_optimizers, features)
-
-    def run_updates(updates: tuple[str, ...], batch: Batch, norms: bool = False) -> dict[str, Tensor]:
-        batch = Batch(*(tensor.to(accelerator.device) for tensor in batch))
-        return train_step(updates, recipe, accelerator, trained, batch, log_grad_norms=norms)
-
-    def settled(resolution: int) -> Painter:
-        batches = range(0, max(512, SETTLE_PX // resolution**2), 256)
-        settle(averaged, (batch_from(images.train.at_hand, n, 256, resolution, flip=False) for n in batches))
-        return averaged
-
-    if args.dry_run:
-        accelerator.print(estimate(recipe, parts, total_images, run_updates, own_batch))
-        return
-
-    # Resume. Nothing that decides the weights may have changed but the length of the run.
-    settings = recipe.to_dict() | {"seed": args.seed, "mixed_precision": accelerator.mixed_precision}
-    settings |= {"masks": holes.digest(), "images": images.digest, "image_count": images.train.count}
-    for name, value in (("shuffle_block", args.shuffle_block), ("processes", processes)):
-        settings[name] = value if stream else None  # a stream's order hangs on them
-    progress, places = Progress(), []
+def starting_folder(name: str | None, token: str | None) -> Path | None:
+    """The folder of the weights to begin with, if any."""
     try:
-        state = checkpoint.load(args.output_dir, args.resume_from_checkpoint)
+        return None if name is None else hub.folder_of(name, token)
+    except ValueError as error:
+        sys.exit(f"cannot start from {name}: {error}")
+
+
+def say(accelerator: Accelerator, sentences: list[str]) -> None:
+    """Print each of the sentences, once for all processes."""
+    for sentence in sentences:
+        accelerator.print(sentence)
+
+
+def dry_run(run: Run) -> str:
+    """What the run would take."""
+    return estimate(
+        run.recipe,
+        run.parts(),
+        run.total_images,
+        lambda updates, batch: run_updates(run, updates, batch),
+        lambda images_seen: own_batch(run, images_seen),
+    )
+
+
+def resume(run: Run) -> tuple[TrainingState, list[Any]]:
+    """Where the run stands, and the places of its streams; a checkpoint, if there is one, is loaded into its parts."""
+    state, places = TrainingState(), []
+    try:
+        saved = checkpoint.load(run.args.output_dir, run.args.resume_from_checkpoint)
     except ValueError as error:
         sys.exit(f"cannot resume: {error}")
-    if state:
-        if "images" not in state["settings"]:
-            accelerator.print(
+    if saved:
+        if "images" not in saved["settings"]:
+            run.accelerator.print(
                 "the checkpoint is of an earlier version, which did not record its images: they are not checked"
             )
-        progress = resume(state, parts, settings)
-        places = state.get("places", [])
-        if stream:
-            stream.load(places[accelerator.process_index])
-        if args.num_threads.isdecimal() and state["threads"] != threads:
-            sys.exit(
-                f"the run in --output_dir was started with {state['threads']} threads, and --num_threads is {threads}:"
-                " sums in another order are other sums; leave the flag out, or choose another folder"
-            )
-        torch.set_num_threads(threads := state["threads"])
-        accelerator.print(f"resumed at {progress.images_seen:,} of {total_images:,} images")
-    if accelerator.device.type == "cpu":
-        accelerator.print(f"{threads} threads a process (--num_threads); another number ends with other last digits")
-    stands = accelerator.gather(torch.tensor([progress.images_seen], device=accelerator.device)).tolist()
+        state = restore(saved, run.parts(), settings_of(run))
+        places = saved.get("places", [])
+        if run.stream:
+            run.stream.load(places[run.accelerator.process_index])
+        torch.set_num_threads(saved["threads"])
+        run.accelerator.print(f"resumed at {state.images_seen:,} of {run.total_images:,} images")
+    if run.accelerator.device.type == "cpu":
+        run.accelerator.print(
+            f"{torch.get_num_threads()} threads a process (--num_threads); another number ends with other last digits"
+        )
+    stands = run.accelerator.gather(torch.tensor([state.images_seen], device=run.accelerator.device)).tolist()
     if len(set(stands)) > 1:
         sys.exit(
             f"the processes are at {stands} images: they found different checkpoints; --output_dir must be one folder"
             " that all machines share"
         )
-    if accelerator.is_main_process:
-        write_rows(args.output_dir / "metrics.jsonl", progress.history)  # none from after the checkpoint
-        (args.output_dir / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
-    accelerator.init_trackers(
-        "inpaint-hub",
-        config={name: value for name, value in recipe.to_dict().items() if value is not None},
-        init_kwargs={"tensorboard": {"purge_step": progress.images_seen + 1}},  # none from after the checkpoint
-    )
-    stopping = False
+    return state, places
 
-    # The loop: a batch, its updates, and what is due after it.
+
+def begin_records(run: Run, state: TrainingState) -> None:
+    """Start metrics.jsonl, recipe.json and the trackers, with no row from after the checkpoint."""
+    if run.accelerator.is_main_process:
+        write_rows(run.args.output_dir / "metrics.jsonl", state.history)
+        (run.args.output_dir / "recipe.json").write_text(json.dumps(run.recipe.to_dict(), indent=1) + "\n")
+    run.accelerator.init_trackers(
+        "inpaint-hub",
+        config={name: value for name, value in run.recipe.to_dict().items() if value is not None},
+        init_kwargs={"tensorboard": {"purge_step": state.images_seen + 1}},
+    )
+
+
+def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest) -> list[Any]:
+    """The loop: a batch, its updates, and what is due after it. The places of the streams at its end."""
+    args, recipe, accelerator = run.args, run.recipe, run.accelerator
     bar = tqdm(
-        total=total_images, initial=progress.images_seen, unit=" images", unit_scale=True, smoothing=0.05,
+        total=run.total_images, initial=state.images_seen, unit=" images", unit_scale=True, smoothing=0.05,
         bar_format="{percentage:3.0f}%, {n_fmt} of {total_fmt}, {rate_noinv_fmt}, {remaining} left{postfix}",
         disable=not accelerator.is_main_process,
     )  # fmt: skip
-    updating = ExitStack()
-    updating.enter_context(stop.deferred())
-    started = time.perf_counter()
-    while progress.images_seen < total_images and not stopping:
-        learning_rate = recipe.learning_rate_at(progress.images_seen, total_images)
-        for group in (group for optimizer in generator_optimizers for group in optimizer.param_groups):
+    started, stopping, early = time.perf_counter(), False, ends_early(run, state)
+    while state.images_seen < run.total_images and not stopping and not early:
+        # The updates.
+        learning_rate = recipe.learning_rate_at(state.images_seen, run.total_images)
+        for group in (group for optimizer in run.networks.generator_optimizers for group in optimizer.param_groups):
             group["lr"] = learning_rate
-        updates = recipe.updates_at(progress.images_seen / total_images)
-        if recipe.interpolation < 1 and progress.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
-            progress.before_adversarial = {name: weight.clone() for name, weight in averaged.named_parameters()}
-        row_is_due = (progress.step + 1) % args.logging_steps == 0
-        found = run_updates(updates, own_batch(progress.images_seen), norms=row_is_due)
+        updates = recipe.updates_at(state.images_seen / run.total_images)
+        if recipe.interpolation < 1 and state.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
+            state.before_adversarial = {name: weight.clone() for name, weight in run.averaged.named_parameters()}
+        row_is_due = (state.step + 1) % args.logging_steps == 0
+        batch = own_batch(run, state.images_seen)
+        found = run_updates(run, updates, batch, state.images_seen, log_grad_norms=row_is_due)
         found = mean_over_processes(found, accelerator)
-        average.update_parameters(parts["generator"])
-        progress.add(found, recipe.train_batch_size)
-        stopping = stop.agreed(accelerator)
+        run.average.update_parameters(accelerator.unwrap_model(run.networks.generator))
+        state.add(found, recipe.train_batch_size)
+        stopping = stop.any_process_requested(accelerator)
         bar.update(recipe.train_batch_size)
         if time.perf_counter() - started > 1:  # reading an error waits for the device: once a second
-            progress.seconds += time.perf_counter() - started
+            state.seconds += time.perf_counter() - started
             started = time.perf_counter()
             bar.set_postfix({name: f"{found[name].item():.3g}" for name in ERRORS if name in found})
-            stop_if_broken(progress.totals(), progress, args.output_dir)
-        done = progress.images_seen >= total_images
-        epoch_ends = done or progress.images_seen % epoch_images < recipe.train_batch_size
-        if row_is_due or epoch_ends:
-            means = progress.means()
-            stop_if_broken(means, progress, args.output_dir)
-            row = progress.row(means, progress.images_seen / epoch_images, learning_rate, recipe.adversarial_loss)
+            stop_if_broken(state.totals(), state, args.output_dir)
+
+        # A row of figures, those of validation too unless somebody waits for the end.
+        done = state.images_seen >= run.total_images
+        validation_is_due = not stopping and run.validates_at(state.images_seen)
+        if row_is_due or validation_is_due or done:
+            means = state.means()
+            stop_if_broken(means, state, args.output_dir)
+            row = state.row(means, state.images_seen / run.epoch_images, learning_rate, recipe.adversarial_loss)
             if accelerator.is_main_process:
-                if epoch_ends:
-                    grid = args.output_dir / "samples" / f"{progress.images_seen:09d}.png"
-                    side = recipe.resolution_at(progress.images_seen - 1)
-                    shown = downscale(images.validation[: args.num_validation_images], side)
-                    row |= validate(settled(side), shown, holes_at(side), grid)
-                report(progress.history, recipe, args.output_dir, bar.write)
+                if validation_is_due:
+                    row |= validated(run, state)
+                report(state.history, recipe, args.output_dir, bar.write)
             row = {name: value for name, value in row.items() if name != "step"}  # a word that trackio keeps to itself
-            accelerator.log(row, step=progress.images_seen)
-            progress.restart_clock()
-        due = done or stopping or progress.step % args.checkpointing_steps == 0
-        places = gather_object([stream.state()]) if due and stream else []
+            accelerator.log(row, step=state.images_seen)
+            state.restart_clock()
+        early = validation_is_due and ends_early(run, state)
+
+        # A checkpoint.
+        due = done or stopping or early or state.step % args.checkpointing_steps == 0
+        places = gather_object([run.stream.state()]) if due and run.stream else places
         if accelerator.is_main_process and due:
-            stop_if_broken(progress.totals() | largest_weights(parts), progress, args.output_dir)
-            state = progress.state() | {"threads": threads, "settings": settings, "places": places}
-            state |= {name: part.state_dict() for name, part in parts.items()}
-            try:
-                checkpoint.save(args.output_dir, progress.step, state, keep=args.checkpoints_total_limit)
-            except OSError as error:
-                sys.exit(f"{error}; make room, and the same command goes on from there")
+            save_checkpoint(run, state, places)
+        if (
+            args.push_every
+            and state.step % args.push_every == 0
+            and accelerator.is_main_process
+            and not (done or stopping)
+        ):
+            push_on_the_way(run, state, places, bar.write)
     bar.close()
     if stopping:
         accelerator.wait_for_everyone()  # a launcher ends them all when one has gone, and the main one is saving
-        accelerator.print(f"stopped and saved at {progress.images_seen:,} images; the same command goes on from there")
+        accelerator.print(f"stopped and saved at {state.images_seen:,} images; the same command goes on from there")
         sys.exit(STOPPED)
-    updating.close()
-
-    # Publish: weights in half precision, and a card with figures measured on those very weights.
-    if accelerator.is_main_process:
-        side = recipe.resolution_at(total_images - 1)
-        if progress.before_adversarial:
-            interpolate(averaged, progress.before_adversarial, recipe.interpolation)
-            settled(side)
-        generator = halve(averaged).float().cpu()
-        facts = card_facts(args, recipe, progress, accelerator, threads)
-        facts["counts"] = {"validation": len(images.validation), "test": len(images.test)}
-        facts["counts"]["train"] = sum(place["visited"] for place in places) if stream else images.train.count
-        images.unreadable.update({name: None for place in places for name in place["unreadable"]})
-        facts["unreadable"] = [*images.unreadable]
-        tested = evaluation_holes(len(images.test), side, holes_at(side))
-        facts["figures"] = compare({"this model": generator}, downscale(images.test, side), tested)
-        validate(
-            generator, downscale(images.validation[:SAMPLES], side), holes_at(side), args.output_dir / "samples.png"
+    if early:
+        accelerator.print(
+            f"no better {args.save_best} in {args.early_stopping_patience} validations: training ends here"
         )
-        publish(generator, parts["discriminator"], facts, args.output_dir)
-        print(*images.remarks(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
-        if args.push_to_hub:
-            print("pushed to", hub.publish(args.output_dir, args.hub_model_id, token=args.hub_token))
-    accelerator.end_training()
+    return places
 
 
-def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator, piece_size: int) -> Images:
-    """The three splits; a data set that cannot be had ends the run with a sentence."""
-    places = {"--output_dir": args.output_dir, "--logging_dir": args.logging_dir, "--mask_dir": recipe.mask_dir}
-    config = DatasetConfig(
-        str(recipe.dataset_name), recipe.resolution, args.seed, recipe.crop_min, args.image_column,
-        args.dataset_config_name, args.dataset_revision,
-        tuple((flag, str(place)) for flag, place in places.items() if place is not None),
-    )  # fmt: skip
-    main = accelerator.is_main_process
+def ends_early(run: Run, state: TrainingState) -> bool:
+    """Whether --early_stopping_patience is used up; the processes agree on what the main one has measured."""
+    patience = run.args.early_stopping_patience
+    return bool(patience) and broadcast_object_list([state.validations_since_best >= patience])[0]
+
+
+def validated(run: Run, state: TrainingState) -> dict[str, float]:
+    """The figures of validation; its pictures are written, and the best model is kept."""
+    side = run.recipe.resolution_at(state.images_seen - 1)
+    generator, folder = recalibrated(run, side), run.args.output_dir / "samples"
+    grids = {"samples": folder / f"{state.images_seen:09d}.png"}
+    shown = downscale(run.images.validation[: run.args.num_validation_images], side)
+    figures = validate(generator, shown, run.holes_at(side), grids["samples"])
+    if run.pairs is not None:
+        grids["pairs"] = folder / f"pairs-{state.images_seen:09d}.png"
+        images, holes = downscale(run.pairs.images, side), downscale_holes(run.pairs.holes, side)
+        show_pairs(generator, images, holes, grids["pairs"])
+    log_pictures(run, grids, state.images_seen)
+    metric = run.args.save_best
+    if metric and state.is_best(metric, figures[metric]):
+        facts = card_facts(run, state) | {"curves": None}
+        facts["note"] = f"The weights with the best {metric} of validation, {state.best}, of this run."
+        save_model(copy.deepcopy(generator), run.parts()["discriminator"], facts, run.args.output_dir / "best")
+    return figures
+
+
+def log_pictures(run: Run, grids: dict[str, Path], images_seen: int) -> None:
+    """Show pictures in the trackers that take some."""
+    import numpy as np
+    from PIL import Image
+
+    for tracker in run.accelerator.trackers:
+        if hasattr(tracker, "log_images"):
+            for name, path in grids.items():
+                picture = np.asarray(Image.open(path))[None]
+                options = {"dataformats": "NHWC"} if tracker.name == "tensorboard" else {}
+                tracker.log_images({name: picture}, step=images_seen, **options)
+
+
+def save_checkpoint(run: Run, state: TrainingState, places: list[Any]) -> None:
+    """Save all that resume needs."""
+    parts = run.parts()
+    stop_if_broken(state.totals() | largest_weights(parts), state, run.args.output_dir)
+    saved = state.state() | {"threads": torch.get_num_threads(), "settings": settings_of(run), "places": places}
+    saved |= {name: part.state_dict() for name, part in parts.items()}
     try:
-        if args.streaming:
-            return stream_images(
-                config, block_rows=args.shuffle_block, held_out=args.num_validation_images, piece_size=piece_size,
-                process=accelerator.process_index, processes=accelerator.num_processes,
-                any_length=args.max_train_steps is not None, progress=main,
-            )  # fmt: skip
-        with accelerator.main_process_first():  # the others find what it has downloaded
-            return split_images(config, progress=main)
-    except (ValueError, OSError) as error:
-        sys.exit(f"cannot train on {recipe.dataset_name}: {reason(error)}")
+        checkpoint.save(run.args.output_dir, state.step, saved, keep=run.args.checkpoints_total_limit)
+    except OSError as error:
+        sys.exit(f"{error}; make room, and the same command goes on from there")
 
 
-def load_holes(recipe: Recipe, invert: bool | None = None) -> Holes:
-    """How the recipe draws holes; a folder of masks that cannot be had ends the run with a sentence."""
+def push_on_the_way(run: Run, state: TrainingState, places: list[Any], tell: Any) -> None:
+    """Publish the model as it is; a Hub that cannot be reached does not end the run."""
+    generator = copy.deepcopy(recalibrated(run, run.recipe.resolution_at(state.images_seen - 1)))
+    note = f"Training is under way: {state.images_seen:,} of {run.total_images:,} images."
+    facts = card_facts(run, state) | {"note": note}
+    save_model(generator, run.parts()["discriminator"], facts, run.args.output_dir)
     try:
-        size = (recipe.resolution, recipe.resolution)
-        masks = None if recipe.mask_dir is None else read_masks(recipe.mask_dir, size, invert)
+        tell(f"pushed to {push(run)}")
     except ValueError as error:
-        sys.exit(f"cannot draw holes from masks: {error}")
-    return Holes((recipe.hole_min, recipe.hole_max), recipe.hole_mix(), masks)
+        tell(f"not pushed: {error}")
 
 
-def load_features(recipe: Recipe, accelerator: Accelerator) -> FeatureNetwork | None:
-    """The feature network, if a loss of the recipe looks through it."""
-    if recipe.discriminator != "features" and not recipe.perceptual_weight:
-        return None
-    try:
-        return FeatureNetwork(TRAINING).to(accelerator.device)
-    except ImportError as error:
-        sys.exit(f"the feature network cannot be loaded ({error}); pip install 'inpaint-hub[train]' brings it")
+def push(run: Run) -> str:
+    """The address of the commit that put the model folder on the Hub."""
+    args = run.args
+    return hub.publish(args.output_dir, args.hub_model_id, token=args.hub_token, replace_card=args.hub_replace_card)
 
 
-def networks(
-    recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int
-) -> tuple[Painter, Discriminator | FeatureDiscriminator]:
-    """Both networks at the start of a run: random, or with the weights of `init_from`, if it has both."""
-    generator = painter(recipe, fill_color, final_resolution)
-    discriminator: Discriminator | FeatureDiscriminator
-    if recipe.discriminator == "features":
-        discriminator = FeatureDiscriminator(recipe.local_discriminator)
-    else:
-        discriminator = Discriminator(min(recipe.resolution, 256), recipe.local_discriminator)
-    if recipe.init_from is None:
-        generator.silence_unseen_taps(recipe.resolution_at(0))
-    else:
+def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
+    """Measure the published weights, and write the model folder: half precision, and a card with their figures."""
+    args, recipe, images = run.args, run.recipe, run.images
+    side = recipe.resolution_at(run.total_images - 1)
+    if state.before_adversarial:
+        interpolate(run.averaged, state.before_adversarial, recipe.interpolation)
+    published = to_half(recalibrated(run, side)).float().cpu()
+    facts = card_facts(run, state)
+    images.unreadable.update({name: None for place in places for name in place["unreadable"]})
+    facts["unreadable"] = [*images.unreadable]
+    train_count = sum(place["visited"] for place in places) if run.stream else images.train.count
+    facts["counts"] = {"train": train_count, "validation": len(images.validation), "test": len(images.test)}
+    holes = evaluation_holes(len(images.test), side, run.holes_at(side))
+    facts["figures"] = compare({"this model": published}, downscale(images.test, side), holes)
+    samples = downscale(images.validation[:SAMPLES], side)
+    validate(published, samples, run.holes_at(side), args.output_dir / "samples.png")
+    save_model(published, run.parts()["discriminator"], facts, args.output_dir)
+    print(*images.messages(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
+    if args.push_to_hub:
         try:
-            folder = hub.folder_of(recipe.init_from)
-            generator.load_state_dict(type(generator).from_pretrained(folder).state_dict())
-            if (folder / "discriminator").is_dir():
-                config = json.loads((folder / "discriminator" / "config.json").read_text())
-                if config == discriminator._hub_mixin_config:
-                    found = type(discriminator).from_pretrained(folder / "discriminator")
-                    discriminator.load_state_dict(found.state_dict())
-        except (ValueError, OSError, RuntimeError) as error:
-            sys.exit(f"cannot start from {recipe.init_from}: {error}")
-    return generator.to(memory_format=torch.channels_last), discriminator.to(memory_format=torch.channels_last)
+            print("pushed to", push(run))
+        except ValueError as error:
+            sys.exit(f"the model is in {args.output_dir}, but not on the Hub: {error}; the same command pushes it")
 
 
-def painter(recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int) -> Painter:
-    """The recipe's generator, random; it is to know how large the holes are that a run ends with."""
-    if recipe.generator == "context-encoder":
-        return ContextEncoder(fill_color, recipe.hole_max, recipe.resolution)
-    return Generator(fill_color, recipe.hole_sides_at(final_resolution)[1], dilated=recipe.generator == "dilated")
-
-
-def resume(state: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any]) -> Progress:
-    """The progress of a checkpoint, whose weights and optimisers `parts` now hold.
-
-    Only the length of the run may have changed: other settings are a refusal.
-    """
-    progress = Progress()
-    try:
-        then = Recipe().to_dict() | state["settings"]  # a field that is new since then had its default
-        if changed := checkpoint.changed_settings(then, settings):
-            sys.exit(
-                f"the run in --output_dir was started with other settings ({'; '.join(changed)}); choose another folder"
-            )
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        progress.load(state, parts["generator"].fill.device)
-    except (KeyError, ValueError, RuntimeError) as error:
-        sys.exit(f"the checkpoint in --output_dir is of another version, or of another network: {error!r}")
-    return progress
-
-
-def card_facts(
-    args: argparse.Namespace, recipe: Recipe, progress: Progress, accelerator: Accelerator, threads: int
-) -> dict[str, Any]:
+def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
     """What the card says of the run, for the fields of `model_card.md`."""
+    args, recipe, accelerator = run.args, run.recipe, run.accelerator
+    on_cpu = accelerator.device.type == "cpu"
     device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU ({platform.machine()})"
     name, local = str(recipe.dataset_name), Path(str(recipe.dataset_name)).is_dir()
+    side = recipe.resolution_at(state.images_seen - 1)
     return {
         "repo_id": args.hub_model_id if args.push_to_hub else None,
         "dataset": None if local else name,
@@ -405,108 +411,27 @@ def card_facts(
         "data_terms": args.data_terms or TERMS.get(name),
         "samples": "samples.png" if args.show_samples else None,
         "curves": "errors.png",
-        "command": shown_command(sys.argv, args.hub_token, threads if accelerator.device.type == "cpu" else None),
+        "command": shown_command(sys.argv, args.hub_token, torch.get_num_threads() if on_cpu else None),
         "recipe": {name: value for name, value in recipe.to_dict().items() if name not in ("dataset_name", "mask_dir")},
         "rectangles": "rectangle" in recipe.hole_mix(),
+        "resolution": side,
+        "hole_sides": recipe.hole_sides_at(side),
         "seed": args.seed,
-        "images_seen": progress.images_seen,
-        "hours": round(progress.seconds / 3600, 2),
+        "images_seen": state.images_seen,
+        "hours": round(state.seconds / 3600, 2),
         "hardware": f"{accelerator.num_processes} x {device}, {accelerator.mixed_precision} precision",
     }
 
 
-def shown_command(argv: list[str], token: str | None, threads: int | None = None) -> str:
-    """The command line as the card shows it to everyone: without the token, with the number of threads that it had."""
-    words = [word.replace(token, "...") if token else word for word in argv]
-    if threads is not None:
-        places = [number for number, word in enumerate(words) if word.split("=")[0] == "--num_threads"]
-        for place in reversed(places):
-            del words[place : place + (1 if "=" in words[place] else 2)]
-        words += ["--num_threads", str(threads)]
-    return shlex.join(["accelerate", "launch", *words])
-
-
-def publish(
-    generator: Painter, discriminator: Discriminator | FeatureDiscriminator, facts: dict[str, Any], folder: Path
-) -> None:
-    """FOLDER as a model folder: the generator, its card, and the discriminator in a folder of its own."""
-    (folder / "README.md").unlink(missing_ok=True)  # the mixin would keep the card of a shorter run
-    halve(generator).save_pretrained(folder, model_card_kwargs=facts)
+def save_model(generator: Painter, discriminator: AnyDiscriminator, facts: dict[str, Any], folder: Path) -> None:
+    """Make FOLDER a model folder: the generator, its card, and the discriminator in a folder of its own."""
+    within = folder / "discriminator"
+    for place in (folder, within):
+        (place / "README.md").unlink(missing_ok=True)  # the mixin would keep the card of a shorter run
+    to_half(generator).save_pretrained(folder, model_card_kwargs=facts)
     (folder / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
-    discriminator.save_pretrained(folder / "discriminator")
-
-
-def parse_args() -> tuple[argparse.Namespace, Recipe]:
-    """The arguments, and the preset with every field that was given as a flag."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--preset", choices=PRESETS, default="cifar10", help="the recipe to start from")
-    parser.add_argument("--output_dir", type=Path, required=True, help="folder of the run: checkpoints, then the model")
-    parser.add_argument("--train_data_dir", help="a local folder of images or Parquet files, instead of --dataset_name")
-    parser.add_argument("--dataset_config_name", help="the data set's configuration, where it has several")
-    parser.add_argument("--dataset_revision", help="branch, tag or commit of a data set on the Hub")
-    parser.add_argument("--image_column", help="the data set's image column; found by itself if it is the only one")
-    parser.add_argument(
-        "--streaming", action="store_true", help="read the images as they are needed, never all at once"
-    )
-    parser.add_argument("--shuffle_block", type=int, default=4096, help="rows that a stream holds at a time, shuffled")
-    parser.add_argument(
-        "--invert_masks", action=argparse.BooleanOptionalAction, default=None,
-        help="take black as the hole in --mask_dir; default: white, but ask where most masks are mostly white",
-    )  # fmt: skip
-    parser.add_argument("--data_terms", help="for the card: what the images are, and under which terms")
-    parser.add_argument("--dry_run", action="store_true", help="print the recipe, time and memory, and train nothing")
-    parser.add_argument("--max_train_steps", type=int, help="iterations in all; overrides --num_train_epochs")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the order, the holes and the first weights")
-    parser.add_argument(
-        "--mixed_precision", choices=("no", "fp16", "bf16"), help="default: the launcher's, else bf16 where it is fast"
-    )
-    parser.add_argument(
-        "--num_threads", default="all",
-        help="CPU threads of a process: a number, all, or auto, the fastest in a short timing; a run keeps its number",
-    )  # fmt: skip
-    parser.add_argument("--torch_compile", action="store_true", help="compile both networks first, which takes minutes")
-    parser.add_argument("--cpu", action="store_true", help="train on the CPU even where there is a GPU")
-    parser.add_argument("--checkpointing_steps", type=int, default=500, help="iterations between two checkpoints")
-    parser.add_argument("--checkpoints_total_limit", type=int, default=2, help="checkpoints to keep")
-    parser.add_argument(
-        "--resume_from_checkpoint", default="latest", help="a checkpoint's path, its name in OUTPUT_DIR, or latest"
-    )
-    parser.add_argument("--logging_steps", type=int, default=50, help="iterations between two rows of metrics.jsonl")
-    parser.add_argument("--num_validation_images", type=int, default=1000, help="of the validation split, each epoch")
-    parser.add_argument("--report_to", help="a tracker that accelerate knows: tensorboard, wandb, trackio ...")
-    parser.add_argument("--logging_dir", type=Path, help="where the tracker writes; default OUTPUT_DIR/logs")
-    parser.add_argument(
-        "--show_samples", action="store_true",
-        help="show samples.png in the card, and push it: pictures of the data set, where their terms allow it",
-    )  # fmt: skip
-    parser.add_argument("--push_to_hub", action="store_true", help="push the model to the Hub at the end")
-    parser.add_argument("--hub_model_id", help="owner/name of the model on the Hub; default: the output folder's name")
-    parser.add_argument("--hub_token", help="default: the one of `hf auth login`")
-    parser.add_argument("--hub_private_repo", action="store_true", help="make a new model repository private")
-    settings = parser.add_argument_group("recipe", "what the preset says, unless given")
-    for field in dataclasses.fields(Recipe):
-        flag: dict[str, Any] = {"type": str if field.default is None else type(field.default)}
-        if flag["type"] is bool:
-            flag = {"action": argparse.BooleanOptionalAction}
-        settings.add_argument(f"--{field.name}", help=field.metadata["help"], default=None, **flag)
-    args = parser.parse_args()
-    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)}
-    given["dataset_name"] = args.train_data_dir or args.dataset_name
-    args.hub_model_id = args.hub_model_id or args.output_dir.name
-    for name in (
-        "logging_steps", "checkpointing_steps", "checkpoints_total_limit", "shuffle_block", "num_validation_images",
-    ):  # fmt: skip
-        if getattr(args, name) < 1:
-            parser.error(f"--{name} is {getattr(args, name)}; it takes 1 or more")
-    if args.num_threads not in ("all", "auto") and not (args.num_threads.isdecimal() and int(args.num_threads)):
-        parser.error(f"--num_threads is {args.num_threads}; it takes a number of 1 or more, all, or auto")
-    if args.report_to and args.report_to not in [tracker.value for tracker in get_available_trackers()]:
-        parser.error(f"--report_to {args.report_to} is not installed; pip install it, or leave the flag out")
-    try:
-        return args, PRESETS[args.preset].replace(**{name: value for name, value in given.items() if value is not None})
-    except ValueError as error:
-        parser.error(str(error))
+    discriminator.save_pretrained(within)
 
 
 if __name__ == "__main__":
-    main()
+    main(*ARGUMENTS)

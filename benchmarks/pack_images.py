@@ -1,6 +1,6 @@
-"""Write a data set's images at training size, as Parquet, so that they travel: 16,000 photos in some 35 MB.
+"""Write a data set's images at training size, as Parquet, so that they travel with a checkout.
 
-    python benchmarks/pack_images.py path/to/photos packed --short_side 96 --quality 75
+    python benchmarks/pack_images.py path/to/photos packed --short_side 128 --quality 50
 
 Every split keeps its name and its order; images are scaled down to the short side, never up, and written as WebP.
 """
@@ -38,8 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="a folder, or a data set of the Hub")
     parser.add_argument("output", type=Path)
-    parser.add_argument("--short_side", type=int, default=96, help="px")
-    parser.add_argument("--quality", type=int, default=75, help="of WebP, 0 to 100")
+    parser.add_argument("--short_side", type=int, default=128, help="px")
+    parser.add_argument("--quality", type=int, default=60, help="of WebP, 0 to 100")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     for split, rows in load(DatasetConfig(args.data, args.short_side)).splits.items():

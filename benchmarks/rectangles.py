@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the split: the one that the models were trained with")
     args = parser.parse_args()
     splits = split_images(DatasetConfig(args.data, args.resolution, args.seed), progress=False)
-    for remark in splits.remarks():
+    for remark in splits.messages():
         print(remark)
     images = getattr(splits, args.split)
     holes = evaluation_holes(len(images), args.resolution, Holes(tuple(args.holes), {"rectangle": 1}))

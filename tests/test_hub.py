@@ -104,7 +104,7 @@ def fill(name: str | Path, image: Image.Image, mask: np.ndarray) -> Image.Image:
 def split_of(name: str | Path) -> list[str]:
     """A data set's splits, small enough to travel."""
     images = split_images(DatasetConfig(str(name), 32), progress=False)
-    return told(images.train.at_hand.images, images.validation, images.test)
+    return told(images.train.buffered.images, images.validation, images.test)
 
 
 def streamed_split_of(name: str, stop: int) -> list[str]:

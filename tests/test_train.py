@@ -22,18 +22,22 @@ import torch
 from conftest import ROOT
 from datasets import Dataset, Features
 from datasets import Image as ImageFeature
+from hub_server import TOKEN, USER, HubServer
 from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from inpaint_hub import Discriminator, Inpainter
+from inpaint_hub import Discriminator, Generator, Inpainter
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
 from inpaint_hub.training import checkpoint
-from inpaint_hub.training.history import ERRORS, Progress, append_row, largest_weights, report, stop_if_broken
+from inpaint_hub.training.arguments import parse_args, shown_command
+from inpaint_hub.training.build import build_networks, load_holes
+from inpaint_hub.training.history import ERRORS, TrainingState, append_row, largest_weights, report, stop_if_broken
 from inpaint_hub.training.launch import STOPPED, precision
 from inpaint_hub.training.recipes import PRESETS, Recipe
-from train_accelerate import load_holes, networks, parse_args, resume, shown_command
+from inpaint_hub.training.run import restore
+from train_accelerate import starting_folder
 
 STEPS = 20
 SETTINGS = [
@@ -149,7 +153,7 @@ def test_a_tracker_gets_the_rows(run: Path, name: str) -> None:
     assert tracked(run, name) == rows
 
 
-def test_that_the_discriminator_has_won_is_said_once(tmp_path: Path) -> None:
+def test_that_the_discriminator_discriminator_dominates_is_said_once(tmp_path: Path) -> None:
     rows = [{"epoch": 0.1, "images_seen": 64 * n, "discriminator_won": n > 1} for n in range(4)]
     said: list[str] = []
     for count in (1, 2, 3, 4):
@@ -301,15 +305,15 @@ def test_a_checkpoint_from_before_a_setting_was_there_resumes_with_its_default()
     now = PRESETS["cifar10"].to_dict()
     state = {"settings": {name: value for name, value in now.items() if name != "gradient_accumulation_steps"}}
     with pytest.raises(SystemExit, match="gradient_accumulation_steps 1 -> 2"):
-        resume(state, {}, now | {"gradient_accumulation_steps": 2})
+        restore(state, {}, now | {"gradient_accumulation_steps": 2})
     with pytest.raises(SystemExit, match="of another version"):  # it got as far as the weights, of which it has none
-        resume(state, {"generator": torch.nn.Linear(1, 1)}, now)
+        restore(state, {"generator": torch.nn.Linear(1, 1)}, now)
 
 
 def test_a_run_is_not_resumed_with_another_recipe() -> None:
     then = PRESETS["cifar10"]
     with pytest.raises(SystemExit, match=r"learning_rate 0\.001 -> 0\.5"):
-        resume({"settings": then.to_dict()}, {}, then.replace(learning_rate=0.5).to_dict())
+        restore({"settings": then.to_dict()}, {}, then.replace(learning_rate=0.5).to_dict())
 
 
 def test_the_precision_is_the_flags_else_the_launchers_else_bf16_where_the_processor_has_it(
@@ -344,9 +348,9 @@ def test_compiled_networks_end_with_about_the_same_weights(pictures: Path, tmp_p
 def test_a_run_is_not_resumed_with_other_masks_in_its_folder_or_another_mix() -> None:
     then = PRESETS["cifar10"].replace(holes="folder", mask_dir="masks").to_dict() | {"masks": "one"}
     with pytest.raises(SystemExit, match=r"masks one -> other"):
-        resume({"settings": then}, {}, then | {"masks": "other"})
+        restore({"settings": then}, {}, then | {"masks": "other"})
     with pytest.raises(SystemExit, match=r"holes folder -> folder, strokes"):
-        resume({"settings": then}, {}, then | {"holes": "folder, strokes"})
+        restore({"settings": then}, {}, then | {"holes": "folder, strokes"})
 
 
 def test_a_folder_of_masks_that_is_not_there_ends_the_start_with_a_sentence() -> None:
@@ -432,7 +436,7 @@ def test_a_recipe_that_cannot_be_is_refused_before_anything_starts(
     monkeypatch.setattr(sys, "argv", ["train", "--output_dir", "x", "--hole_max", "32"])
     with pytest.raises(SystemExit):
         parse_args()
-    assert "hole_max=32" in capsys.readouterr().err
+    assert "hole_max is 32; it must be below --resolution" in capsys.readouterr().err
 
 
 def test_a_dry_run_prints_recipe_parameters_time_and_memory_and_leaves_nothing(pictures: Path, tmp_path: Path) -> None:
@@ -454,21 +458,26 @@ def test_a_dry_run_prints_recipe_parameters_time_and_memory_and_leaves_nothing(p
 
 def test_a_run_starts_from_published_weights_discriminator_included_if_it_fits(run: Path) -> None:
     recipe = PRESETS["cifar10"].replace(resolution=16, hole_max=8, hole_min=4, init_from=str(run))
-    generator, discriminator = networks(recipe, (0.1, 0.2, 0.3), 16)
+    generator, discriminator, notes = build_networks(recipe, (0.1, 0.2, 0.3), 16, run)
+    assert notes == []
     published = Inpainter.from_pretrained(run).generator.state_dict()
     assert all(torch.equal(value, published[name]) for name, value in generator.state_dict().items())
     judge = Discriminator.from_pretrained(run / "discriminator").state_dict()
     assert all(torch.equal(value, judge[name]) for name, value in discriminator.state_dict().items())
     assert generator.fill.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
-    assert networks(recipe.replace(resolution=32), (0.1, 0.2, 0.3), 32)[1].image_size == 32
+    _, discriminator, notes = build_networks(recipe.replace(resolution=32), (0.1, 0.2, 0.3), 32, run)
+    assert discriminator.image_size == 32
+    assert "the discriminator of run is of another kind or for another --resolution, and is not taken" in notes[0]
 
 
 def test_weights_that_cannot_be_had_end_the_start_with_a_sentence() -> None:
     with pytest.raises(SystemExit, match=r"cannot start from cifar11: .* no shipped model"):
-        networks(PRESETS["cifar10"].replace(init_from="cifar11"), (0.5, 0.5, 0.5), 32)
+        starting_folder("cifar11", None)
 
 
-def test_an_error_that_is_no_number_ends_the_run_and_no_checkpoint_holds_it(pictures: Path, tmp_path: Path) -> None:
+def test_an_error_that_is_find_nonfinite_ends_the_run_and_no_checkpoint_holds_it(
+    pictures: Path, tmp_path: Path
+) -> None:
     process = start(pictures, tmp_path / "run", "--learning_rate", "1e30", "--optimizer", "adam")
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 1, printed
@@ -477,8 +486,8 @@ def test_an_error_that_is_no_number_ends_the_run_and_no_checkpoint_holds_it(pict
     assert not list((tmp_path / "run").glob("checkpoint-*"))
 
 
-def test_weights_that_are_no_numbers_are_told_beside_the_checkpoint_that_is_good(tmp_path: Path) -> None:
-    network, progress = torch.nn.Linear(2, 1), Progress()
+def test_weights_that_are_find_nonfinites_are_told_beside_the_checkpoint_that_is_good(tmp_path: Path) -> None:
+    network, progress = torch.nn.Linear(2, 1), TrainingState()
     stop_if_broken(largest_weights({"generator": network}), progress, tmp_path)
     network.weight.data[0, 1] = float("nan")
     checkpoint.save(tmp_path, 4, {}, keep=2)
@@ -493,6 +502,15 @@ def test_weights_that_are_no_numbers_are_told_beside_the_checkpoint_that_is_good
         (["--checkpoints_total_limit", "0"], "--checkpoints_total_limit is 0"),
         (["--logging_steps", "0"], "--logging_steps is 0"),
         (["--report_to", "aim"], "--report_to aim is not installed"),
+        (["--report_to", "tensorboard,crystal"], "--report_to crystal is no tracker; it takes aim"),
+        (["--validation_steps", "-1"], "--validation_steps is -1; it takes 0 or more"),
+        (["--num_threads", "0"], "--num_threads is 0; it takes a number of 1 or more, all, or auto"),
+        (["--num_threads", "many"], "--num_threads is many"),
+        (["--early_stopping_patience", "3"], "--early_stopping_patience needs --save_best METRIC"),
+        (["--validation_steps", "0", "--save_best", "psnr_hole"], "--validation_steps 0 turns validation off"),
+        (["--push_every", "100"], "--push_every needs --push_to_hub"),
+        (["--recipe", "no/where.json"], "--recipe no/where.json cannot be read"),
+        (["--resolution", "33"], "resolution is 33; it must be an even number of 16 or more"),
     ],
 )
 def test_a_flag_that_cannot_be_is_refused_before_anything_starts(
@@ -593,3 +611,71 @@ def test_two_processes_share_a_stream_resume_it_and_do_not_hand_it_to_one(shards
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 1
     assert "started with other settings (processes 2 -> 1)" in printed
+
+
+def push(server: HubServer, pictures: Path, folder: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
+    """A small run that pushes to this Hub; the token comes with a flag alone."""
+    around = server.environment(folder.parent / "home") | {"OMP_NUM_THREADS": "1"} | environment
+    around = {name: value for name, value in around.items() if name != "HF_TOKEN"}
+    command = [sys.executable, "train_accelerate.py", "--train_data_dir", pictures, "--output_dir", folder, *SETTINGS]
+    command += ["--max_train_steps", "2", "--push_to_hub", *more]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=around, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_token_given_as_a_flag_serves_the_push_and_private_weights(pictures: Path, tmp_path: Path) -> None:
+    Generator().save_pretrained(tmp_path / "weights")
+    files = {name: (tmp_path / "weights" / name).read_bytes() for name in ("config.json", "model.safetensors")}
+    with HubServer() as server:
+        server.add(f"{USER}/weights", files=files, private=True)
+        more = ["--hub_token", TOKEN, "--init_from", f"{USER}/weights", "--push_every", "1"]
+        process = push(server, pictures, tmp_path / "mine", *more)
+        printed = process.communicate(timeout=280)[0]
+        assert process.returncode == 0, printed
+        card = server.files(f"{USER}/mine")["README.md"].decode()
+        commits = len(server.commits(f"{USER}/mine"))
+    assert f'Inpainter.from_pretrained("{USER}/mine")' in card
+    assert "comes without a discriminator: a new one begins from random weights" in printed
+    assert TOKEN not in card
+    assert commits == 3, "the Hub's own, one on the way, one at the end"
+
+
+@pytest.mark.slow
+def test_a_stop_while_the_model_is_pushed_pushes_nothing(pictures: Path, tmp_path: Path) -> None:
+    with HubServer() as server:
+        server.may_push.clear()
+        process = push(server, pictures, tmp_path / "mine", "--hub_token", TOKEN)
+        deadline = time.monotonic() + 250
+        while not any("preupload" in request for request in server.requests):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        printed = process.communicate(timeout=100)[0]
+        server.may_push.set()
+        assert process.returncode == STOPPED, printed
+        assert set(server.files(f"{USER}/mine")) == {".gitattributes"}
+    assert "SIGTERM: stopping" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "more", "environment", "says"),
+    [
+        ("my run", ["--hub_token", TOKEN], {}, "cannot push: 'my run' is no name for a model on the Hub"),
+        ("mine", [], {}, "cannot push: the Hub takes no token, or not this one"),
+        ("mine", ["--hub_token", TOKEN, "--hub_model_id", "other/mine"], {}, "this token may not write to other/mine"),
+        ("mine", ["--hub_token", TOKEN], {"HF_HUB_OFFLINE": "1"}, "cannot push: the Hub cannot be reached"),
+    ],
+)
+def test_a_push_that_cannot_be_is_refused_at_the_start(
+    folder: str, more: list[str], environment: dict[str, str], says: str, pictures: Path, tmp_path: Path
+) -> None:
+    with HubServer() as server:
+        process = push(server, pictures, tmp_path / folder, *more, **environment)
+        printed = process.communicate(timeout=280)[0]
+    assert process.returncode == 1
+    assert says in printed
+    assert "Traceback" not in printed

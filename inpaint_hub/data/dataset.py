@@ -55,7 +55,7 @@ class InMemory:
         return len(self.images)
 
     @property
-    def at_hand(self) -> InMemory:
+    def buffered(self) -> InMemory:
         """Those that can be had at any time: all of them."""
         return self
 
@@ -69,7 +69,7 @@ class Training(Protocol):
     def count(self) -> int | None: ...
 
     @property
-    def at_hand(self) -> InMemory: ...
+    def buffered(self) -> InMemory: ...
 
 
 class Images(NamedTuple):
@@ -84,7 +84,7 @@ class Images(NamedTuple):
     read: int | None = None  # rows of a stream that were read to find those of validation and test
     notes: tuple[str, ...] = ()  # a sentence for whatever else the source holds
 
-    def remarks(self) -> list[str]:
+    def messages(self) -> list[str]:
         """A sentence for each thing about the images that should be known."""
         said = [*self.notes]
         among = "" if self.read is None else f" among the first {self.read:,} of the stream"
@@ -123,7 +123,7 @@ class Reader:
         split = split_of(source, key, self.sources)
         whole = split == "train" and self.config.crop_min < 1
         side = round(self.config.resolution / self.config.crop_min)
-        pixels = _scaled(shown, side) if whole else _square(shown, self.config.resolution)
+        pixels = _scaled(shown, side) if whole else square(shown, self.config.resolution)
         return Member(split, key, pixels, min(shown.size))
 
 
@@ -206,7 +206,7 @@ def fill_splits(
     return [
         member
         if member.key not in moved
-        else Member(moved[member.key], member.key, _square(Image.fromarray(member.pixels), side), member.short_side)
+        else Member(moved[member.key], member.key, square(Image.fromarray(member.pixels), side), member.short_side)
         for member in members
     ]
 
@@ -269,13 +269,15 @@ def _drawn(key: bytes, shares: dict[str, float]) -> str:
     return split  # the last one takes what rounding leaves
 
 
-def _square(picture: Image.Image, side: int) -> np.ndarray:
-    """(side, side, 3) uint8: the centre of the picture, its short side scaled to `side` px."""
+def square(picture: Image.Image, side: int, resampling: Image.Resampling = Image.Resampling.LANCZOS) -> np.ndarray:
+    """(side, side, ...): the centre of the picture, its short side scaled to `side` px; only what is kept is scaled."""
     if picture.size != (side, side):
         scale = side / min(picture.size)
-        width, height = (max(side, round(length * scale)) for length in picture.size)
-        left, top = (width - side) // 2, (height - side) // 2
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS).crop((left, top, left + side, top + side))
+        lengths = [max(side, round(length * scale)) for length in picture.size]
+        starts = [(length - side) // 2 for length in lengths]
+        edges = [*starts, *(start + side for start in starts)]
+        box = [edge * picture.size[n % 2] / lengths[n % 2] for n, edge in enumerate(edges)]
+        picture = picture.resize((side, side), resampling, box=(box[0], box[1], box[2], box[3]))
     return np.asarray(picture)
 
 
@@ -341,6 +343,11 @@ def crop(image: Tensor, draws: np.ndarray, crop_min: float, resolution: int) -> 
     top, left = int(draws[1] * (height - side + 1)), int(draws[2] * (width - side + 1))
     square = image[None, :, top : top + side, left : left + side].float() / 255
     return F.interpolate(square, (resolution, resolution), mode="bilinear", antialias=True)
+
+
+def downscale_holes(holes: Tensor, side: int) -> Tensor:
+    """Scale holes (N, 1, S, S) bool to (N, 1, side, side): what holds a hole pixel is hole."""
+    return F.adaptive_max_pool2d(holes.float(), side) > 0
 
 
 def downscale(images: Tensor, side: int) -> Tensor:

@@ -212,13 +212,13 @@ def _refuse_masks(place: str, names: Sequence[str], read: Callable[[str], bytes]
         folder, _, file = name.rpartition("/")
         groups[folder, MASK_WORD.search(PurePosixPath(file).stem) is not None].append(name)
     named = {key for key in groups if key[1] or MASK_WORD.search(key[0])}
-    stems = {_plain_stem(name) for key, group in groups.items() if key not in named for name in group}
+    stems = {plain_stem(name) for key, group in groups.items() if key not in named for name in group}
     if not stems:
         return  # all of one kind
     masks = [
         key
         for key in named
-        if sum(_plain_stem(name) in stems for name in groups[key]) > len(groups[key]) / 2
+        if sum(plain_stem(name) in stems for name in groups[key]) > len(groups[key]) / 2
         or _are_bilevel(groups[key], read)
     ]
     if masks:
@@ -237,7 +237,12 @@ def _refuse_masks(place: str, names: Sequence[str], read: Callable[[str], bytes]
             )
 
 
-def _plain_stem(name: str) -> str:
+def is_mask_name(name: str) -> bool:
+    """Whether the path of a file, within its data set, says that it is a mask."""
+    return MASK_WORD.search(str(PurePosixPath(name).with_suffix(""))) is not None
+
+
+def plain_stem(name: str) -> str:
     """The name of a file without folder, ending and the word mask: cat for images/cat.jpg and for cat_mask001.png."""
     stem = PurePosixPath(name).stem
     found = MASK_WORD.search(stem)

@@ -26,6 +26,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AHEAD = 64  # pictures being decoded while one is used
+CHUNK = 8  # of them that a thread takes at a time
 
 
 @dataclass(frozen=True)
@@ -224,9 +225,19 @@ def _rgb(picture: Image.Image) -> Image.Image:
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """`work(item)` of each, in order, on all cores: Pillow decodes and scales without the interpreter's lock."""
     items = iter(items)
+
+    def chunks() -> Iterator[list[Item]]:
+        while chunk := [*itertools.islice(items, CHUNK)]:
+            yield chunk
+
+    some = chunks()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = deque(pool.submit(work, item) for item in itertools.islice(items, AHEAD))
+        waiting = deque(pool.submit(_each, work, chunk) for chunk in itertools.islice(some, AHEAD // CHUNK))
         while waiting:
             done = waiting.popleft()
-            waiting.extend(pool.submit(work, item) for item in itertools.islice(items, 1))
-            yield done.result()
+            waiting.extend(pool.submit(_each, work, chunk) for chunk in itertools.islice(some, 1))
+            yield from done.result()
+
+
+def _each(work: Callable[[Item], Result], items: list[Item]) -> list[Result]:
+    return [work(item) for item in items]

@@ -86,7 +86,7 @@ class Stream:
         return taken
 
     @property
-    def at_hand(self) -> InMemory:
+    def buffered(self) -> InMemory:
         """The images that can be had at any time: those of the block under way."""
         return InMemory(self._block.images, self.reader.config.seed)
 

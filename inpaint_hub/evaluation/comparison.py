@@ -85,7 +85,7 @@ def prepared(
         "sides": list(sides),
         "seed": seed,
         "machine": machine(),
-        "remarks": splits.remarks(),
+        "remarks": splits.messages(),
     }
     return facts, found.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
 

@@ -55,10 +55,19 @@ def validate(generator: Painter, images: Tensor, holes: Holes, grid: Path) -> di
     """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to the picture `grid`."""
     where = evaluation_holes(len(images), images.shape[2], holes)
     results = complete(generator, images, where)
-    originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
-    masked = torch.where(where[:SAMPLES], generator.fill.cpu(), originals)
-    write_samples(grid, originals, masked, completed)
+    _draw(generator, images, where, results, grid)
     return {name: round(value, 4) for name, value in figures(results, images, where).items()}
+
+
+def show_pairs(generator: Painter, images: Tensor, holes: Tensor, grid: Path) -> None:
+    """Fill the holes (N, 1, S, S) of images (N, 3, S, S) uint8, and draw them as `validate` does."""
+    _draw(generator, images, holes, complete(generator, images, holes), grid)
+
+
+def _draw(generator: Painter, images: Tensor, holes: Tensor, results: np.ndarray, grid: Path) -> None:
+    originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
+    masked = torch.where(holes[:SAMPLES], generator.fill.cpu(), originals)
+    write_samples(grid, originals, masked, completed)
 
 
 def compare(generators: dict[str, Painter], images: Tensor, holes: Tensor) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from ..imaging.contract import ImageLike, Patch, known_pixels
 from ..imaging.resampling import downscale, proximity_weights, resize, upscale
 from ..imaging.windows import Window, boxes, downscale_factor, exceeds_distance, square
 from ..models.context_encoder import ContextEncoder
-from ..models.fused_generator import Folded, Plan, plan
+from ..models.fused_generator import ONE_LEVEL, Folded, Plan, plan, probe_difference
 from ..models.loading import load
 from ..models.networks import GENERATOR, STRIDE, Generator, context_px
 
@@ -37,28 +37,49 @@ class Inpainter:
     >>> result = inpainter(image, mask)
     """
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, *, dtype: torch.dtype | None = None) -> None:
+        """Make an inpainter.
+
+        Args:
+            generator: a trained network; later changes to it do not reach the inpainter.
+            dtype: precision of the inner rows. Default: bfloat16 where the processor multiplies it itself and a fill
+                of a probe image differs from float32's by at most one level of 255; else float32.
+        """
         self.generator = generator.eval()
         self._side = generator.largest_hole or 2 * CONTEXT_PX  # the middle of a larger hole is out of sight
         on_cpu = generator.fill.device.type == "cpu"
-        self._network = Folded(generator, torch.bfloat16 if on_cpu and has_bf16() else torch.float32)
+        exact = Folded(generator, dtype or torch.float32)
+        fast = Folded(generator, torch.bfloat16) if dtype is None and on_cpu and has_bf16() else None
+        close = fast is not None and probe_difference(exact, fast, generator.table) <= ONE_LEVEL
+        self._network = fast if fast is not None and close else exact
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the inner rows of the network."""
+        return self._network.precision
 
     @classmethod
-    def from_pretrained(cls, name: Any, *, device: str | torch.device = "cpu", **options: Any) -> Inpainter:
-        """Load an inpainter with the weights of a shipped name, a local folder, or "owner/model" on the Hub.
+    def from_pretrained(
+        cls, name: Any, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None, **options: Any
+    ) -> Inpainter:
+        """Load an inpainter.
 
         Args:
-            name: Any of these.
-            device: Where the network works.
-            **options: huggingface_hub's: revision, token, cache_dir, local_files_only.
+            name: a shipped name, a local folder, or "owner/model" on the Hub; a `Path` is always a folder.
+            device: where to compute.
+            dtype: see `Inpainter`; a context encoder computes in float32.
+            options: huggingface_hub's: revision, token, cache_dir, local_files_only..., and subfolder.
+
+        Returns:
+            The inpainter.
 
         Raises:
-            ValueError: The name can be none of the three.
-            OSError: The Hub has no such model, or cannot be reached.
-            RuntimeError: The weights do not fit.
+            ValueError: a name that can be none of the three, or that is a shipped model and a folder here.
+            OSError: no such model on the Hub, or no connection.
+            RuntimeError: weights that do not fit.
         """
         network = load(name, **options).to(device)
-        return FixedSize(network) if isinstance(network, ContextEncoder) else cls(network)
+        return FixedSize(network) if isinstance(network, ContextEncoder) else cls(network, dtype=dtype)
 
     @torch.inference_mode()
     def __call__(self, image: ImageLike, mask: Any, *, seed: int = 0, quiet: bool = False) -> ImageLike:
@@ -162,6 +183,11 @@ class FixedSize(Inpainter):
     def __init__(self, network: ContextEncoder) -> None:
         self.network = network.eval()
         self._side = network.largest_hole or network.image_size // 2
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the network."""
+        return torch.float32
 
     def _filled(self, values: np.ndarray, hole: np.ndarray, quiet: bool) -> list[tuple[Window, np.ndarray]]:
         return [(box, self._at_its_size(values, hole, box)) for box in boxes(hole, self.network.image_size // 4)]

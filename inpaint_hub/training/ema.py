@@ -40,7 +40,7 @@ def interpolate(generator: Painter, before: dict[str, Tensor], share: float) -> 
         weight.copy_(torch.lerp(before[name].to(weight.device), weight, share))
 
 
-def halve(generator: Painter) -> Painter:
+def to_half(generator: Painter) -> Painter:
     """The generator, its weights in half precision; batch norm's statistics stay as they are.
 
     Those may be beyond half's range: weights that batch norm rescales grow as they like. One infinite variance in its
@@ -54,7 +54,7 @@ def halve(generator: Painter) -> Painter:
     return generator
 
 
-def settle(generator: Painter, batches: Iterable[Batch]) -> None:
+def recalibrate_batchnorm(generator: Painter, batches: Iterable[Batch]) -> None:
     """Measure its batch norm statistics anew, on `batches` of training images.
 
     Averaged weights do not fit the statistics of those that they average: while the learning rate was

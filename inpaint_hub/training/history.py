@@ -24,8 +24,11 @@ ERRORS = ("reconstruct", "perceptual", "real", "fake", "adversarial")  # in the 
 WON_BELOW = {"cross-entropy": 0.05, "mse": 0.00125, "hinge": 0.05}
 WON_UPDATES = 500
 
+ADDED = ("best", "validations_since_best")  # what a checkpoint of an earlier version does not have
+HIGHER_IS_BETTER = ("psnr", "ssim")  # how the names of such figures begin
 
-class Progress:
+
+class TrainingState:
     """Where a run stands: images seen, the sums since the last row of figures, and every row so far."""
 
     def __init__(self) -> None:
@@ -36,6 +39,8 @@ class Progress:
         self.counts: dict[str, int] = {}
         self.history: list[dict[str, Any]] = []
         self.before_adversarial: dict[str, Tensor] | None = None  # averaged weights, where they are to be mixed in
+        self.best: float | None = None  # the best figure of validation, and how many have been worse since
+        self.validations_since_best = 0
         self._kept = tuple(vars(self))  # in a checkpoint; the clock is not
         self.restart_clock()
 
@@ -69,9 +74,17 @@ class Progress:
         row["learning_rate"] = _six_digits(learning_rate)
         elapsed = time.perf_counter() - self._clock
         row["images_per_second"] = round((self.images_seen - self._images_then) / elapsed, 1)
-        row["discriminator_won"] = has_won([*self.history, row], adversarial_loss)
+        row["discriminator_won"] = discriminator_dominates([*self.history, row], adversarial_loss)
         self.history.append(row)
         return row
+
+    def is_best(self, metric: str, value: float) -> bool:
+        """Count a validation, and tell whether its figure `metric` is the best so far."""
+        sign = 1 if metric.startswith(HIGHER_IS_BETTER) else -1
+        better = self.best is None or sign * value > sign * self.best
+        self.best = value if better else self.best
+        self.validations_since_best = 0 if better else self.validations_since_best + 1
+        return better
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps, by name."""
@@ -80,7 +93,7 @@ class Progress:
     def load(self, state: dict[str, Any], device: torch.device) -> None:
         """Go on where `state` stood."""
         for name in self._kept:
-            setattr(self, name, state[name])
+            setattr(self, name, state.get(name, getattr(self, name)) if name in ADDED else state[name])
         self.sums = {name: total.to(device) for name, total in self.sums.items()}
         self.restart_clock()
 
@@ -89,7 +102,7 @@ def _six_digits(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def no_number(figures: dict[str, float]) -> str | None:
+def find_nonfinite(figures: dict[str, float]) -> str | None:
     """The first error or score that is no number any more, as in "the real error is nan", or None."""
     for name, value in figures.items():
         if not math.isfinite(value) and not name.startswith("grad_norm"):
@@ -106,9 +119,9 @@ def largest_weights(parts: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def stop_if_broken(values: dict[str, float], progress: Progress, folder: Path) -> None:
+def stop_if_broken(values: dict[str, float], progress: TrainingState, folder: Path) -> None:
     """End the run where an error or a weight is no number any more; no checkpoint holds it."""
-    if broken := no_number(values):
+    if broken := find_nonfinite(values):
         saved = checkpoint.every(folder)
         good = (
             f"{saved[-1].name} is from before, but would lead there again" if saved else "no checkpoint was saved yet"
@@ -119,7 +132,7 @@ def stop_if_broken(values: dict[str, float], progress: Progress, folder: Path) -
         )
 
 
-def has_won(rows: Sequence[dict[str, Any]], adversarial_loss: str) -> bool:
+def discriminator_dominates(rows: Sequence[dict[str, Any]], adversarial_loss: str) -> bool:
     """Whether the discriminator's error was next to nothing in the last 500 updates, all against the generator."""
     for number in reversed(range(len(rows))):
         row = rows[number]

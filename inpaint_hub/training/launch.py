@@ -130,7 +130,7 @@ class StopRequest:
         if self.requested:
             sys.exit(STOPPED)
 
-    def agreed(self, accelerator: Any) -> bool:
+    def any_process_requested(self, accelerator: Any) -> bool:
         """Whether any process was asked to stop: all of them answer the same at the same iteration."""
         if accelerator.num_processes == 1:
             return self.requested

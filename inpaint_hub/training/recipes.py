@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-GENERATORS = ("dilated", "undilated", "context-encoder")
-DISCRIMINATORS = ("pixels", "features")
 HOLE_KINDS = ("rectangle", "rectangles", "border", "strokes", "folder", "spread", "object")
 
 
@@ -21,7 +20,7 @@ def _setting(default: Any, meaning: str) -> Any:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a generator is trained. Checked when made: a `ValueError` names the field that cannot be."""
+    """How a generator is trained. Checked when made: a `ValueError` names the field, and what it must be."""
 
     dataset_name: str | None = _setting(None, "data set on the Hub, or a local folder")
     init_from: str | None = _setting(None, "weights to start from: a shipped name, a folder, or owner/model")
@@ -31,7 +30,7 @@ class Recipe:
     discriminator: str = _setting(
         "pixels", "what the discriminator looks at: pixels, as the paper's, or features of a pretrained network"
     )
-    local_discriminator: bool = _setting(True, "judge the hole's surroundings apart, too, as the paper does")
+    local_discriminator: bool = _setting(True, "judging of the hole's surroundings apart, as the paper does")
     resolution: int = _setting(32, "side of the square training images, px")
     resolution_schedule: str = _setting(
         "", "smaller sides to begin with, each up to a number of images seen: '64:400000'; holes scale along"
@@ -48,67 +47,47 @@ class Recipe:
     hole_min: int = _setting(8, "shortest side of a rectangle, px")
     hole_max: int = _setting(16, "longest side of a rectangle, px")
     crop_min: float = _setting(1.0, "smallest random crop, as a fraction of the short side; 1 is the centre square")
-    flip: bool = _setting(True, "mirror half of the images left to right")
-    optimizer: str = _setting("adam", "the generator's: adam, or muon")
-    learning_rate: float = _setting(1e-3, "of the generator")
-    discriminator_learning_rate: float = _setting(1e-4, "of the discriminator, always Adam")
-    adam_beta1: float = _setting(0.9, "of both networks' Adam")
-    adam_beta2: float = _setting(0.99, "of both networks' Adam")
+    flip: bool = _setting(True, "mirroring of half of the images left to right")
+    optimizer: str = _setting("adam", "optimizer of the generator: adam, or muon")
+    learning_rate: float = _setting(1e-3, "learning rate of the generator")
+    discriminator_learning_rate: float = _setting(1e-4, "learning rate of the discriminator's Adam")
+    adam_beta1: float = _setting(0.9, "first beta of both networks' Adam")
+    adam_beta2: float = _setting(0.99, "second beta of both networks' Adam")
     lr_warmup_images: int = _setting(6_400, "images over which the generator's rate rises to its full value")
-    lr_decay_from: float = _setting(1.0, "fraction of the run from which that rate falls, linearly, to zero")
+    lr_decay_from: float = _setting(1.0, "fraction of the run from which the generator's rate falls, linearly, to zero")
     reconstruct_over: str = _setting("hole", "where the reconstruction error counts: hole, or image")
-    reconstruction_loss: str = _setting("mse", "of the prediction to the original: mse, or l1")
+    reconstruction_loss: str = _setting("mse", "error of the prediction: mse, or l1")
     perceptual_weight: float = _setting(
         0.0, "factor of the difference of pretrained features beside the reconstruction"
     )
-    adversarial_loss: str = _setting("mse", "of the discriminator's scores: mse, cross-entropy, or hinge")
+    adversarial_loss: str = _setting("mse", "loss of the discriminator's scores: mse, cross-entropy, or hinge")
     adversarial_weight: float = _setting(1.0, "factor of the adversarial loss beside the reconstruction")
+    adversarial_schedule: str = _setting(
+        "", "smaller factors of it to begin with, each up to a number of images seen: '0.1:100000'"
+    )
     joint: bool = _setting(
-        False, "one update of each network: real and fake as one step, reconstruct and adversarial on one forward pass"
+        False, "one update a network: real and fake as one step, reconstruct and adversarial on one forward pass"
     )
     discriminator_from: float = _setting(0.0, "fraction of the run from which the discriminator trains")
     adversarial_from: float = _setting(0.0, "fraction of the run from which the generator meets it")
     interpolation: float = _setting(1.0, "share of the weights after the adversarial phase; the rest is those before")
+    gradient_clip: float = _setting(0.0, "largest norm of an update's gradient; 0 leaves it as it is")
     ema_half_life: int = _setting(10_000, "images after which old weights count half in the averaged generator")
 
     def __post_init__(self) -> None:
-        mix = self.hole_mix()
+        self.hole_mix()
         self.resolutions()
-        rules = {
-            "generator": self.generator in GENERATORS,
-            "discriminator": self.discriminator in DISCRIMINATORS,
-            "resolution_schedule": not self.resolution_schedule
-            or (self.discriminator == "features" and self.generator != "context-encoder"),
-            "resolution": self.resolution >= 16
-            and (self.generator != "context-encoder" or self.resolution in (32, 64, 128)),
-            "train_batch_size": self.train_batch_size >= 2,  # batch norm needs two
-            "gradient_accumulation_steps": 1 <= self.gradient_accumulation_steps <= self.train_batch_size // 2,
-            "num_train_epochs": self.num_train_epochs >= 1,
-            "mask_dir": (self.mask_dir is not None) == ("folder" in mix),
-            "hole_min": 1 <= self.hole_min <= self.hole_max,
-            "hole_max": self.hole_max < self.resolution,  # a hole is never the whole image
-            "crop_min": 0 < self.crop_min <= 1,
-            "optimizer": self.optimizer in ("adam", "muon"),
-            "learning_rate": self.learning_rate > 0,
-            "discriminator_learning_rate": self.discriminator_learning_rate > 0,
-            "adam_beta1": 0 <= self.adam_beta1 < 1,
-            "adam_beta2": 0 <= self.adam_beta2 < 1,
-            "lr_warmup_images": self.lr_warmup_images >= 0,
-            "lr_decay_from": 0 <= self.lr_decay_from <= 1,
-            "reconstruct_over": self.reconstruct_over in ("hole", "image"),
-            "reconstruction_loss": self.reconstruction_loss in ("mse", "l1"),
-            "perceptual_weight": self.perceptual_weight >= 0,
-            "adversarial_loss": self.adversarial_loss in ("mse", "cross-entropy", "hinge"),
-            "adversarial_weight": self.adversarial_weight >= 0,
-            "discriminator_from": 0 <= self.discriminator_from <= 1,
-            "adversarial_from": self.discriminator_from <= self.adversarial_from <= 1,
-            "interpolation": 0 <= self.interpolation <= 1,
-            "ema_half_life": self.ema_half_life > 0,
-        }
-        for name, holds in rules.items():
-            if not holds:
-                meaning = type(self).__dataclass_fields__[name].metadata["help"]
-                raise ValueError(f"recipe has {name}={getattr(self, name)!r}, which cannot be; it is the {meaning}")
+        self.adversarial_weights()
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                self._refuse(name, f"one of {', '.join(choices)}")
+        for name, needed, holds in RULES:
+            if not holds(self):
+                self._refuse(name, needed)
+
+    def _refuse(self, name: str, needed: str) -> None:
+        meaning = type(self).__dataclass_fields__[name].metadata["help"]
+        raise ValueError(f"{name} is {getattr(self, name)!r}; it must be {needed} ({meaning.partition(':')[0]})")
 
     def hole_mix(self) -> dict[str, float]:
         """The weight of each kind of hole, in the order of `holes`; one that is named without a weight has 1."""
@@ -121,7 +100,7 @@ class Recipe:
                 number = math.nan
             if kind not in HOLE_KINDS or kind in mix or not 0 < number < math.inf:
                 raise ValueError(
-                    f"recipe has holes={self.holes!r}, where {part.strip()!r} cannot be; write kinds of"
+                    f"holes is {self.holes!r}, where {part.strip()!r} does not fit; write kinds of"
                     f" {', '.join(HOLE_KINDS)}, each once, with weights above zero: 'rectangle:1, strokes:0.5'"
                 )
             mix[kind] = number
@@ -129,24 +108,39 @@ class Recipe:
 
     def resolutions(self) -> list[tuple[int, float]]:
         """The side of the training images in px up to each number of images seen, in order; the last has no end."""
-        phases: list[tuple[int, float]] = []
-        for part in filter(None, (part.strip() for part in self.resolution_schedule.split(","))):
-            side, _, end = (word.strip() for word in part.partition(":"))
-            if (
-                not (side.isdecimal() and end.isdecimal())
-                or int(side) < 16
-                or int(end) <= (phases[-1][1] if phases else 0)
-            ):
-                raise ValueError(
-                    f"resolution_schedule is {self.resolution_schedule!r}, where {part!r} does not fit; write sides of"
-                    " 16 px or more, each up to a larger number of images: '32:100000, 64:400000'"
-                )
-            phases.append((int(side), int(end)))
+        phases = self._phases("resolution_schedule", int, 16, "sides of 16 px or more", "32:100000, 64:400000")
         return [*phases, (self.resolution, math.inf)]
+
+    def adversarial_weights(self) -> list[tuple[float, float]]:
+        """The factor of the adversarial loss up to each number of images seen, in order; the last has no end."""
+        phases = self._phases("adversarial_schedule", float, 0, "factors of 0 or more", "0.1:100000, 0.2:200000")
+        return [*phases, (self.adversarial_weight, math.inf)]
+
+    def _phases(self, name: str, kind: type, least: float, values: str, example: str) -> list[tuple[Any, int]]:
+        """The values of a schedule, each with the number of images seen at which it ends."""
+        phases: list[tuple[Any, int]] = []
+        for part in filter(None, (part.strip() for part in getattr(self, name).split(","))):
+            words = [word.strip() for word in part.split(":")]
+            try:
+                value, end = kind(words[0]), int(words[1])
+                fits = len(words) == 2 and least <= value < math.inf and end > (phases[-1][1] if phases else 0)
+            except (ValueError, IndexError):
+                fits = False
+            if not fits:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}, where {part!r} does not fit; write {values}, each up to a"
+                    f" larger number of images: '{example}'"
+                )
+            phases.append((value, end))
+        return phases
 
     def resolution_at(self, images_seen: int) -> int:
         """The side of the training images in px after `images_seen`."""
         return next(side for side, end in self.resolutions() if images_seen < end)
+
+    def adversarial_weight_at(self, images_seen: int) -> float:
+        """The factor of the adversarial loss after `images_seen`."""
+        return next(weight for weight, end in self.adversarial_weights() if images_seen < end)
 
     def hole_sides_at(self, resolution: int) -> tuple[int, int]:
         """The shortest and longest side of a rectangle in px at a side of the training images; they scale along."""
@@ -184,6 +178,62 @@ class Recipe:
         """Every field by name, all of them JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
         return dataclasses.asdict(self)
 
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "generator": ("dilated", "undilated", "context-encoder"),
+    "discriminator": ("pixels", "features"),
+    "optimizer": ("adam", "muon"),
+    "reconstruct_over": ("hole", "image"),
+    "reconstruction_loss": ("mse", "l1"),
+    "adversarial_loss": ("mse", "cross-entropy", "hinge"),
+}
+Rule = tuple[str, str, Callable[[Recipe], bool]]
+# What the fields must be beside that, and with what others they fit.
+RULES: tuple[Rule, ...] = (
+    ("resolution", "an even number of 16 or more", lambda r: r.resolution >= 16 and r.resolution % 2 == 0),
+    (
+        "resolution",
+        "32, 64 or 128 for the context encoder",
+        lambda r: r.generator != "context-encoder" or r.resolution in (32, 64, 128),
+    ),
+    (
+        "resolution_schedule",
+        "empty unless --discriminator is features and --generator dilated or undilated, which take any size",
+        lambda r: not r.resolution_schedule or (r.discriminator == "features" and r.generator != "context-encoder"),
+    ),
+    ("train_batch_size", "2 or more, since batch norm needs two", lambda r: r.train_batch_size >= 2),
+    (
+        "gradient_accumulation_steps",
+        "at least 1, and at most half of --train_batch_size",
+        lambda r: 1 <= r.gradient_accumulation_steps <= r.train_batch_size // 2,
+    ),
+    ("num_train_epochs", "1 or more", lambda r: r.num_train_epochs >= 1),
+    (
+        "mask_dir",
+        "given if and only if --holes has the kind folder",
+        lambda r: (r.mask_dir is not None) == ("folder" in r.hole_mix()),
+    ),
+    ("hole_min", "at least 1, and at most --hole_max", lambda r: 1 <= r.hole_min <= r.hole_max),
+    ("hole_max", "below --resolution: a hole is never the whole image", lambda r: r.hole_max < r.resolution),
+    ("crop_min", "above 0 and at most 1", lambda r: 0 < r.crop_min <= 1),
+    ("learning_rate", "above 0", lambda r: r.learning_rate > 0),
+    ("discriminator_learning_rate", "above 0", lambda r: r.discriminator_learning_rate > 0),
+    ("adam_beta1", "at least 0 and below 1", lambda r: 0 <= r.adam_beta1 < 1),
+    ("adam_beta2", "at least 0 and below 1", lambda r: 0 <= r.adam_beta2 < 1),
+    ("lr_warmup_images", "0 or more", lambda r: r.lr_warmup_images >= 0),
+    ("lr_decay_from", "between 0 and 1", lambda r: 0 <= r.lr_decay_from <= 1),
+    ("perceptual_weight", "0 or more", lambda r: r.perceptual_weight >= 0),
+    ("adversarial_weight", "0 or more", lambda r: r.adversarial_weight >= 0),
+    ("discriminator_from", "between 0 and 1", lambda r: 0 <= r.discriminator_from <= 1),
+    (
+        "adversarial_from",
+        "at least --discriminator_from, and at most 1",
+        lambda r: r.discriminator_from <= r.adversarial_from <= 1,
+    ),
+    ("interpolation", "between 0 and 1", lambda r: 0 <= r.interpolation <= 1),
+    ("gradient_clip", "0 or more", lambda r: r.gradient_clip >= 0),
+    ("ema_half_life", "above 0", lambda r: r.ema_half_life > 0),
+)
 
 SMALL_PHOTOS: dict[str, Any] = {
     "init_from": "cifar10",
@@ -277,7 +327,8 @@ PRESETS: dict[str, Recipe] = {
         reconstruction_loss="l1",
         perceptual_weight=0.6,
         adversarial_loss="hinge",
-        adversarial_weight=0.1,
+        adversarial_schedule="0.1:128000",  # first what belongs there, then how sharp it is
+        adversarial_weight=0.3,
         joint=True,
         ema_half_life=10_000,
     ),

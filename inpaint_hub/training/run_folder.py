@@ -16,7 +16,7 @@ from . import checkpoint
 LOCK = ".lock"
 WRITTEN = (  # what a run makes or replaces beside its checkpoints
     "README.md", "config.json", "model.safetensors", "figures.json", "metrics.jsonl", "recipe.json", "errors.png",
-    "samples.png", "samples", "discriminator",
+    "samples.png", "samples", "discriminator", "best",
 )  # fmt: skip
 
 

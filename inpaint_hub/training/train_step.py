@@ -125,6 +125,8 @@ class _Step:
                 self.accelerator.backward(getattr(self, loss)(piece) / self.pieces)
         if log_grad_norms:
             self.found[f"grad_norm_{name}"] = gradient_norm(optimizers, self.accelerator)
+        if self.recipe.gradient_clip:
+            clip_gradient(optimizers, self.recipe.gradient_clip, self.accelerator)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -247,6 +249,15 @@ class _Step:
 def mean_over_processes(figures: dict[str, Tensor], accelerator: Any) -> dict[str, Tensor]:
     """Average scalars by name over all processes, so that a checkpoint of one is a checkpoint of all."""
     return dict(zip(figures, accelerator.reduce(torch.stack([*figures.values()]), "mean"), strict=True))
+
+
+def clip_gradient(optimizers: list[Any], largest: float, accelerator: Any) -> None:
+    """Scale the gradient that the optimisers are about to follow to a norm of at most `largest`."""
+    if accelerator.scaler is not None:
+        for optimizer in optimizers:
+            accelerator.scaler.unscale_(optimizer.optimizer)
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    torch.nn.utils.clip_grad_norm_([weight for group in groups for weight in group["params"]], largest)
 
 
 def gradient_norm(optimizers: list[Any], accelerator: Any) -> Tensor:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 def load(folder: Path, **options: object) -> dict[str, Sequence[torch.Tensor]]:
     images = split_images(DatasetConfig(str(folder), 32, **options), progress=False)  # type: ignore[arg-type]
-    return {"train": images.train.at_hand.images, "validation": images.validation, "test": images.test}
+    return {"train": images.train.buffered.images, "validation": images.validation, "test": images.test}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_images_that_cannot_be_decoded_are_left_out_and_named(pictures: Path, tm
     images = split_images(DatasetConfig(str(folder), 32), progress=False)
     assert [*images.unreadable] == ["000.png", "deep/empty.jpg", "iphone.HEIC"]
     assert images.train.count + len(images.validation) + len(images.test) == 239
-    assert images.remarks() == [
+    assert images.messages() == [
         "images that cannot be decoded and are left out: 3 (000.png, deep/empty.jpg, iphone.HEIC)"
     ]
 
@@ -101,7 +101,7 @@ def test_a_few_images_smaller_than_the_resolution_are_counted(pictures: Path, tm
         Image.new("RGB", (31, 200), (number, 0, 0)).save(folder / f"small-{number}.png")
     images = split_images(DatasetConfig(str(folder), 32), progress=False)
     assert images.enlarged == 3
-    assert images.remarks() == ["images smaller than 32 px, which are enlarged: 3"]
+    assert images.messages() == ["images smaller than 32 px, which are enlarged: 3"]
 
 
 def test_mostly_too_small_images_are_refused_with_the_size_that_they_have(pictures: Path) -> None:
@@ -162,8 +162,8 @@ def test_split_images_own_validation_images_are_never_trained_on_however_few(
             shutil.copy(next(paths), tmp_path / split / f"{number}.png")
     images = split_images(DatasetConfig(str(tmp_path), 32), progress=False)
     assert min(len(images.validation), len(images.test)) >= 1
-    assert len(images.train.at_hand.images) == 9 - (validation == 1 and not test)
-    assert "the data set has its own validation" in images.remarks()[0]
+    assert len(images.train.buffered.images) == 9 - (validation == 1 and not test)
+    assert "the data set has its own validation" in images.messages()[0]
 
 
 def test_split_images_with_nothing_to_train_on_are_refused(pictures: Path, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_validation_images_of_the_source_are_never_trained_on(pictures: Path, tm
 
 def test_images_to_be_cropped_keep_their_shape_at_the_size_that_the_smallest_crop_needs(pictures: Path) -> None:
     images = split_images(DatasetConfig(str(pictures), 16, crop_min=0.5), progress=False)
-    assert {tuple(image.shape) for image in images.train.at_hand.images} == {(3, 32, 32), (3, 32, 43), (3, 46, 32)}
+    assert {tuple(image.shape) for image in images.train.buffered.images} == {(3, 32, 32), (3, 32, 43), (3, 46, 32)}
     assert images.validation.shape[1:] == (3, 16, 16)
 
 

@@ -65,8 +65,8 @@ def test_the_splits_are_those_of_the_data_set_in_memory(kind: str, request: pyte
     assert torch.equal(images.validation, whole.validation)
     assert torch.equal(images.test, whole.test)
     assert whole.train.count is not None
-    assert sorted(keys(stream.take(0, whole.train.count))) == sorted(keys(whole.train.at_hand.images))
-    assert images.remarks() == [
+    assert sorted(keys(stream.take(0, whole.train.count))) == sorted(keys(whole.train.buffered.images))
+    assert images.messages() == [
         f"{len(whole.validation)} images for validation and {len(whole.test)} for the test"
         " among the first 240 of the stream"
     ]
@@ -83,7 +83,7 @@ def test_images_that_the_source_holds_out_are_not_trained_on(
     images, stream = streamed(tmp_path)
     assert torch.equal(images.validation, whole.validation)
     assert torch.equal(images.test, whole.test)
-    assert sorted(keys(stream.take(0, 180))) == sorted(keys(whole.train.at_hand.images))
+    assert sorted(keys(stream.take(0, 180))) == sorted(keys(whole.train.buffered.images))
 
 
 def test_held_out_images_come_from_the_beginning_which_is_all_that_is_read_for_them(shards: Path) -> None:
@@ -95,7 +95,7 @@ def test_held_out_images_come_from_the_beginning_which_is_all_that_is_read_for_t
 
 def test_a_lap_shows_every_image_once_and_the_next_one_in_another_order(shards: Path) -> None:
     _, stream = streamed(shards)
-    count = len(split_images(DatasetConfig(str(shards), 16), progress=False).train.at_hand.images)
+    count = len(split_images(DatasetConfig(str(shards), 16), progress=False).train.buffered.images)
     first, second = keys(stream.take(0, count)), keys(stream.take(count, count))
     assert len({*first}) == count
     assert sorted(first) == sorted(second)
@@ -121,7 +121,7 @@ def test_a_stream_goes_on_from_a_checkpoint_with_the_very_next_image(
     torch.save(stream.state(), tmp_path / "state.pt")
     _, other = streamed(folder, held_out=1)
     other.load(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert keys(other.at_hand.images) == keys(stream.at_hand.images)
+    assert keys(other.buffered.images) == keys(stream.buffered.images)
     for first in range(stop, stop + 240, 8):
         assert keys(other.take(first, 8)) == keys(stream.take(first, 8)), first
     assert other.state() == stream.state()
@@ -130,7 +130,7 @@ def test_a_stream_goes_on_from_a_checkpoint_with_the_very_next_image(
 @pytest.mark.parametrize("count", [2, 3])  # each process takes its own shards; with three, every second row of all
 def test_two_processes_see_different_images_and_together_all(count: int, contents: list[bytes], tmp_path: Path) -> None:
     folder = packed(tmp_path / "shards", [*contents], count)
-    whole = keys(split_images(DatasetConfig(str(folder), 16), progress=False).train.at_hand.images)
+    whole = keys(split_images(DatasetConfig(str(folder), 16), progress=False).train.buffered.images)
     seen = []
     for process in range(2):
         images, stream = streamed(folder, process=process, processes=2)

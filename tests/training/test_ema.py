@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from inpaint_hub import Generator
 from inpaint_hub.data.dataset import InMemory, training_batch
 from inpaint_hub.data.holes import Holes
-from inpaint_hub.training.ema import RAMP, halve, interpolate, moving_average, settle
+from inpaint_hub.training.ema import RAMP, interpolate, moving_average, recalibrate_batchnorm, to_half
 
 
 def test_interpolation_takes_its_share_of_the_weights_after_and_the_rest_of_those_before() -> None:
@@ -51,7 +51,7 @@ def test_settling_gives_averaged_weights_the_statistics_of_what_they_see() -> No
     with torch.no_grad():
         wanted = copy.deepcopy(generator).train()(masked)
         before = (generator.eval()(masked) - wanted).abs().mean()
-        settle(generator, [batch])
+        recalibrate_batchnorm(generator, [batch])
         after = (generator.eval()(masked) - wanted).abs().mean()
     assert after < 0.02 < before
 
@@ -60,8 +60,8 @@ def test_half_precision_keeps_statistics_that_are_beyond_its_range(tmp_path: Pat
     generator = Generator()
     first = generator.layers[1]
     first.running_var.fill_(4e5)  # half ends at 65,504
-    expected = halve(generator).float().eval()(torch.full((1, 4, 16, 16), 0.5))
-    halve(generator).save_pretrained(tmp_path)
+    expected = to_half(generator).float().eval()(torch.full((1, 4, 16, 16), 0.5))
+    to_half(generator).save_pretrained(tmp_path)
     loaded = Generator.from_pretrained(tmp_path)
     assert torch.equal(loaded.layers[1].running_var, torch.full((64,), 4e5))
     assert loaded.layers[0].weight.dtype == torch.float32

@@ -10,7 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from inpaint_hub.training.history import WON_UPDATES, Progress, has_won, no_number, plot, write_rows
+from inpaint_hub.training.history import (
+    WON_UPDATES,
+    TrainingState,
+    discriminator_dominates,
+    find_nonfinite,
+    plot,
+    write_rows,
+)
 
 
 def rows(*errors: float, every: int = 100) -> list[dict[str, float]]:
@@ -22,7 +29,7 @@ def rows(*errors: float, every: int = 100) -> list[dict[str, float]]:
 
 
 def test_a_row_holds_the_mean_of_each_figure_since_the_last_one() -> None:
-    progress = Progress()
+    progress = TrainingState()
     for error in (1.0, 2.0, 6.0):
         progress.add({"real": torch.tensor(error)}, 4)
     progress.add({"real": torch.tensor(3.0), "score_real": torch.tensor(0.75)}, 4)
@@ -34,17 +41,17 @@ def test_a_row_holds_the_mean_of_each_figure_since_the_last_one() -> None:
     assert progress.means() == {"real": 5.0}
 
 
-def test_an_error_or_a_score_that_is_no_number_is_named() -> None:
-    assert no_number({"reconstruct": 0.1, "real": math.nan}) == "the real error is nan"
-    assert no_number({"score_real": math.inf}) == "the score_real is inf"
-    assert no_number({"real": 0.1, "score_real": 0.5}) is None
+def test_an_error_or_a_score_that_is_find_nonfinite_is_named() -> None:
+    assert find_nonfinite({"reconstruct": 0.1, "real": math.nan}) == "the real error is nan"
+    assert find_nonfinite({"score_real": math.inf}) == "the score_real is inf"
+    assert find_nonfinite({"real": 0.1, "score_real": 0.5}) is None
 
 
 def test_a_gradient_that_overflowed_in_half_precision_stops_nothing_and_stays_out_of_the_row() -> None:
-    progress = Progress()
+    progress = TrainingState()
     progress.add({"real": torch.tensor(1.0), "grad_norm_real": torch.tensor(math.inf)}, 4)
     means = progress.means()
-    assert no_number(means) is None
+    assert find_nonfinite(means) is None
     assert "grad_norm_real" not in progress.row(means, 0.25, 1e-3, "mse")
 
 
@@ -60,19 +67,19 @@ def test_a_gradient_that_overflowed_in_half_precision_stops_nothing_and_stays_ou
         ([], False),
     ],
 )
-def test_the_discriminator_has_won_when_its_error_is_next_to_nothing_for_long(errors: list[float], won: bool) -> None:
+def test_discriminator_dominates_when_its_error_is_next_to_nothing_for_long(errors: list[float], won: bool) -> None:
     assert WON_UPDATES == 500
-    assert has_won(rows(*errors), "cross-entropy") is won
+    assert discriminator_dominates(rows(*errors), "cross-entropy") is won
 
 
 def test_squared_errors_are_smaller_so_that_winning_is_too() -> None:
-    assert not has_won(rows(*[0.01] * 6), "mse")
-    assert has_won(rows(*[0.001] * 6), "mse")
+    assert not discriminator_dominates(rows(*[0.01] * 6), "mse")
+    assert discriminator_dominates(rows(*[0.001] * 6), "mse")
 
 
 def test_a_discriminator_that_trains_alone_has_no_one_to_win_against() -> None:
     alone = [{name: value for name, value in row.items() if name != "adversarial"} for row in rows(*[0.01] * 8)]
-    assert not has_won(alone, "cross-entropy")
+    assert not discriminator_dominates(alone, "cross-entropy")
 
 
 def test_rows_replace_whatever_the_file_held(tmp_path: Path) -> None:
@@ -89,3 +96,25 @@ def test_a_plot_is_drawn_of_rows_with_and_without_validation(tmp_path: Path) -> 
     plot(some, tmp_path / "errors.png")
     with Image.open(tmp_path / "errors.png") as picture:
         assert picture.size == (1100, 640)
+
+
+@pytest.mark.parametrize(("metric", "values", "best"), [
+    ("psnr_hole", (15.0, 16.0, 15.5, 17.0), (True, True, False, True)),
+    ("l1_hole", (0.3, 0.2, 0.2, 0.1), (True, True, False, True)),
+])  # fmt: skip
+def test_is_best_knows_which_way_a_figure_gets_better(
+    metric: str, values: tuple[float, ...], best: tuple[bool, ...]
+) -> None:
+    state = TrainingState()
+    assert tuple(state.is_best(metric, value) for value in values) == best
+    assert (state.best, state.validations_since_best) == (values[-1], 0)
+    assert not state.is_best(metric, values[0])
+    assert state.validations_since_best == 1
+
+
+def test_load_a_checkpoint_from_before_there_was_a_best_one() -> None:
+    old = TrainingState().state()
+    del old["best"], old["validations_since_best"]
+    state = TrainingState()
+    state.load(old | {"step": 3}, torch.device("cpu"))
+    assert (state.step, state.best) == (3, None)

@@ -222,10 +222,10 @@ def test_stop_request_deferred_is_acknowledged_at_once_and_waits(
     with StopRequest() as stop:
         waiting = stop.deferred()
         waiting.__enter__()
-        assert not stop.agreed(accelerator)
+        assert not stop.any_process_requested(accelerator)
         signal.raise_signal(number)
         signal.raise_signal(number)  # the same request, delivered twice
-        assert stop.agreed(accelerator)
+        assert stop.any_process_requested(accelerator)
         with pytest.raises(SystemExit) as caught:
             waiting.__exit__(None, None, None)
         assert caught.value.code == STOPPED, "nobody had acted on it"
@@ -268,7 +268,7 @@ def test_stop_request_in_a_thread_changes_nothing(accelerator: Accelerator) -> N
 
     def work() -> None:
         with StopRequest() as stop, stop.deferred():
-            answers.append(stop.agreed(accelerator))
+            answers.append(stop.any_process_requested(accelerator))
 
     before = [signal.getsignal(number) for number in NUMBERS]
     thread = threading.Thread(target=work)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from inpaint_hub.training.recipes import PRESETS, Recipe
+from inpaint_hub.training.recipes import CHOICES, PRESETS, RULES, Recipe
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -79,7 +81,7 @@ def test_a_mix_of_holes_is_read_by_kind_and_weight() -> None:
 
 
 def test_a_kind_that_is_none_is_answered_with_those_that_are() -> None:
-    with pytest.raises(ValueError, match=r"'squares:2' cannot be; write kinds of rectangle, rectangles, border"):
+    with pytest.raises(ValueError, match=r"'squares:2' does not fit; write kinds of rectangle, rectangles, border"):
         Recipe(holes="rectangle, squares:2")
 
 
@@ -100,3 +102,65 @@ def test_resolution_at_is_the_recipes_own_without_a_schedule(name: str) -> None:
     recipe = PRESETS[name]
     assert {recipe.resolution_at(seen) for seen in (0, 10**6)} == {recipe.resolution}
     assert recipe.hole_sides_at(recipe.resolution) == (recipe.hole_min, recipe.hole_max)
+
+
+SENTENCES: list[tuple[dict[str, object], str]] = [
+    ({"generator": "unet"}, "generator is 'unet'; it must be one of dilated, undilated, context-encoder (network to train)"),
+    ({"discriminator": "edges"}, "discriminator is 'edges'; it must be one of pixels, features (what the discriminator looks at)"),
+    ({"optimizer": "sgd"}, "optimizer is 'sgd'; it must be one of adam, muon (optimizer of the generator)"),
+    ({"reconstruct_over": "all"}, "reconstruct_over is 'all'; it must be one of hole, image (where the reconstruction error counts)"),
+    ({"reconstruction_loss": "l2"}, "reconstruction_loss is 'l2'; it must be one of mse, l1 (error of the prediction)"),
+    ({"adversarial_loss": "bce"}, "adversarial_loss is 'bce'; it must be one of mse, cross-entropy, hinge (loss of the discriminator's scores)"),
+    ({"resolution": 33}, "resolution is 33; it must be an even number of 16 or more (side of the square training images, px)"),
+    ({"resolution": 14}, "resolution is 14; it must be an even number of 16 or more (side of the square training images, px)"),
+    ({"resolution": 48, "generator": "context-encoder"}, "resolution is 48; it must be 32, 64 or 128 for the context encoder (side of the square training images, px)"),
+    ({"resolution_schedule": "16:100"}, "resolution_schedule is '16:100'; it must be empty unless --discriminator is features and --generator dilated or undilated, which take any size (smaller sides to begin with, each up to a number of images seen)"),
+    ({"train_batch_size": 1}, "train_batch_size is 1; it must be 2 or more, since batch norm needs two (images per update, over all processes and accumulation steps)"),
+    ({"gradient_accumulation_steps": 33}, "gradient_accumulation_steps is 33; it must be at least 1, and at most half of --train_batch_size (pieces in which an update goes through its images, to save memory; batch norm sees one piece at a time)"),
+    ({"num_train_epochs": 0}, "num_train_epochs is 0; it must be 1 or more (passes over the training split)"),
+    ({"mask_dir": "masks"}, "mask_dir is 'masks'; it must be given if and only if --holes has the kind folder (folder of masks, white = hole, where the kind folder is among the holes)"),
+    ({"hole_min": 20}, "hole_min is 20; it must be at least 1, and at most --hole_max (shortest side of a rectangle, px)"),
+    ({"hole_max": 32}, "hole_max is 32; it must be below --resolution: a hole is never the whole image (longest side of a rectangle, px)"),
+    ({"crop_min": 0.0}, "crop_min is 0.0; it must be above 0 and at most 1 (smallest random crop, as a fraction of the short side; 1 is the centre square)"),
+    ({"learning_rate": -1.0}, "learning_rate is -1.0; it must be above 0 (learning rate of the generator)"),
+    ({"discriminator_learning_rate": 0.0}, "discriminator_learning_rate is 0.0; it must be above 0 (learning rate of the discriminator's Adam)"),
+    ({"adam_beta1": 1.0}, "adam_beta1 is 1.0; it must be at least 0 and below 1 (first beta of both networks' Adam)"),
+    ({"adam_beta2": -0.1}, "adam_beta2 is -0.1; it must be at least 0 and below 1 (second beta of both networks' Adam)"),
+    ({"lr_warmup_images": -1}, "lr_warmup_images is -1; it must be 0 or more (images over which the generator's rate rises to its full value)"),
+    ({"lr_decay_from": 1.5}, "lr_decay_from is 1.5; it must be between 0 and 1 (fraction of the run from which the generator's rate falls, linearly, to zero)"),
+    ({"perceptual_weight": -1.0}, "perceptual_weight is -1.0; it must be 0 or more (factor of the difference of pretrained features beside the reconstruction)"),
+    ({"adversarial_weight": -1.0}, "adversarial_weight is -1.0; it must be 0 or more (factor of the adversarial loss beside the reconstruction)"),
+    ({"discriminator_from": 2.0, "adversarial_from": 1.0}, "discriminator_from is 2.0; it must be between 0 and 1 (fraction of the run from which the discriminator trains)"),
+    ({"adversarial_from": 0.1, "discriminator_from": 0.2}, "adversarial_from is 0.1; it must be at least --discriminator_from, and at most 1 (fraction of the run from which the generator meets it)"),
+    ({"interpolation": 2.0}, "interpolation is 2.0; it must be between 0 and 1 (share of the weights after the adversarial phase; the rest is those before)"),
+    ({"gradient_clip": -1.0}, "gradient_clip is -1.0; it must be 0 or more (largest norm of an update's gradient; 0 leaves it as it is)"),
+    ({"ema_half_life": 0}, "ema_half_life is 0; it must be above 0 (images after which old weights count half in the averaged generator)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"), SENTENCES, ids=lambda value: "" if isinstance(value, str) else next(iter(value))
+)
+def test_recipe_says_what_a_field_must_be(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        Recipe().replace(**change)
+
+
+def test_recipe_every_rule_has_its_sentence_tested() -> None:
+    ruled = {*CHOICES} | {name for name, _, _ in RULES}
+    assert ruled == {sentence.split(" is ")[0] for _, sentence in SENTENCES}
+    free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes", "adversarial_schedule"}
+    assert ruled | free == {*Recipe().to_dict()}
+
+
+def test_the_adversarial_weight_follows_its_schedule() -> None:
+    recipe = Recipe(adversarial_schedule="0.1:1000, 0.2:2000", adversarial_weight=0.3)
+    assert [recipe.adversarial_weight_at(seen) for seen in (0, 999, 1000, 2000, 10**9)] == [0.1, 0.1, 0.2, 0.3, 0.3]
+
+
+@pytest.mark.parametrize(
+    "schedule", ["0.1", "a:100", "0.1:1.5", "-1:100", "nan:100", "0.1:200, 0.2:100", "0.1:100:200"]
+)
+def test_a_schedule_that_does_not_fit_is_refused_with_an_example(schedule: str) -> None:
+    with pytest.raises(ValueError, match=r"adversarial_schedule is .* does not fit; write factors of 0 or more"):
+        Recipe(adversarial_schedule=schedule)

@@ -1,0 +1,177 @@
+"""A run under way: its parts, its batches, its iterations, and its return from a checkpoint.
+
+It is handed an accelerator, and knows no accelerate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from ..data.dataset import Batch, Images, Training, training_batch
+from ..data.holes import Holes
+from ..data.pairs import Pairs
+from ..data.streaming import Stream
+from ..models.networks import Painter
+from . import checkpoint
+from .ema import recalibrate_batchnorm
+from .history import TrainingState
+from .recipes import Recipe
+from .train_step import Networks, train_step
+
+RECALIBRATION_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
+VALIDATIONS = 20  # at most in a run, unless --validation_steps says otherwise
+IMAGES_OF_A_STREAM = 50_000  # an epoch where the source does not say: about CIFAR-10's
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a run consists of. Its parts learn and move on; none of them is replaced."""
+
+    args: argparse.Namespace
+    recipe: Recipe
+    accelerator: Any
+    images: Images
+    holes: Holes
+    pairs: Pairs | None
+    networks: Networks
+    average: AveragedModel  # of the generator's weights: what is validated and published
+    total_images: int
+    threads: int
+
+    @property
+    def stream(self) -> Stream | None:
+        """The training images where they are streamed."""
+        return self.images.train if isinstance(self.images.train, Stream) else None
+
+    @property
+    def epoch_images(self) -> int:
+        """Images of an epoch."""
+        return self.images.train.count or IMAGES_OF_A_STREAM
+
+    @property
+    def averaged(self) -> Any:
+        """The generator with averaged weights."""
+        return self.average.module
+
+    def validates_at(self, images_seen: int) -> bool:
+        """Whether a validation is due: every --validation_steps, or every epoch, but not much more than 20 in a run."""
+        if self.args.validation_steps == 0:
+            return False
+        every = (self.args.validation_steps or 0) * self.recipe.train_batch_size
+        every = every or self.epoch_images * max(1, -(-self.total_images // (VALIDATIONS * self.epoch_images)))
+        return images_seen >= self.total_images or images_seen % every < self.recipe.train_batch_size
+
+    def parts(self) -> dict[str, Any]:
+        """All that learns, by the names of a checkpoint."""
+        unwrap, networks = self.accelerator.unwrap_model, self.networks
+        parts = {"generator": unwrap(networks.generator), "discriminator": unwrap(networks.discriminator)}
+        parts["average"] = self.average
+        for name in ("generator_optimizer", "discriminator_optimizer"):
+            parts |= {f"{name}_{number}": some for number, some in enumerate(getattr(networks, f"{name}s"))}
+        return parts
+
+    def holes_at(self, resolution: int) -> Holes:
+        """How holes are drawn in images of this side, px."""
+        return dataclasses.replace(self.holes, sides=self.recipe.hole_sides_at(resolution))
+
+
+def piece_size(recipe: Recipe, accelerator: Any) -> int:
+    """Images of an update that one process takes at a time."""
+    pieces, processes = recipe.gradient_accumulation_steps, accelerator.num_processes
+    size, leftover = divmod(recipe.train_batch_size, pieces * processes)
+    if leftover:
+        sys.exit(
+            f"--train_batch_size {recipe.train_batch_size} does not divide by {processes} processes times"
+            f" {pieces} gradient accumulation steps"
+        )
+    return size
+
+
+def batch_from(run: Run, source: Training, first: int, count: int, resolution: int, flip: bool) -> Batch:
+    """Images number first .. first + count of a run over `source`, with their holes."""
+    return training_batch(
+        source,
+        first,
+        count,
+        seed=run.args.seed,
+        resolution=resolution,
+        holes=run.holes_at(resolution),
+        crop_min=run.recipe.crop_min,
+        flip=flip,
+    )
+
+
+def own_batch(run: Run, images_seen: int) -> Batch:
+    """This process's images of an update: its share of each piece, so that processes together see whole ones."""
+    pieces, processes = run.recipe.gradient_accumulation_steps, run.accelerator.num_processes
+    shares, size = (
+        range(run.accelerator.process_index, pieces * processes, processes),
+        piece_size(run.recipe, run.accelerator),
+    )
+    resolution = run.recipe.resolution_at(images_seen)
+    try:
+        own = [
+            batch_from(run, run.images.train, images_seen + share * size, size, resolution, run.recipe.flip)
+            for share in shares
+        ]
+    except ConnectionError as error:
+        sys.exit(f"{error}; the same command goes on from the last checkpoint")
+    return Batch(*map(torch.cat, zip(*own, strict=True)))
+
+
+def run_updates(
+    run: Run, updates: tuple[str, ...], batch: Batch, images_seen: int = 0, *, log_grad_norms: bool = False
+) -> dict[str, Tensor]:
+    """One iteration; its errors, scores and norms, of this process."""
+    batch = Batch(*(tensor.to(run.accelerator.device) for tensor in batch))
+    recipe = run.recipe.replace(adversarial_weight=run.recipe.adversarial_weight_at(images_seen))
+    return train_step(updates, recipe, run.accelerator, run.networks, batch, log_grad_norms=log_grad_norms)
+
+
+def recalibrated(run: Run, resolution: int) -> Painter:
+    """The averaged generator, its batch norm statistics measured anew, on no more images than there are."""
+    source = run.images.train.buffered
+    count = min(max(512, RECALIBRATION_PX // resolution**2), max(source.count, run.recipe.train_batch_size))
+    batches = (
+        batch_from(run, source, first, min(256, count - first), resolution, flip=False)
+        for first in range(0, count, 256)
+    )
+    recalibrate_batchnorm(run.averaged, batches)
+    return run.averaged
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """All that decides the weights, in plain values."""
+    settings = run.recipe.to_dict() | {"seed": run.args.seed, "mixed_precision": run.accelerator.mixed_precision}
+    settings |= {"masks": run.holes.digest(), "images": run.images.digest, "image_count": run.images.train.count}
+    for name, value in (("shuffle_block", run.args.shuffle_block), ("processes", run.accelerator.num_processes)):
+        settings[name] = value if run.stream else None  # a stream's order hangs on them
+    return settings | {"threads": run.threads if run.args.num_threads.isdecimal() else None}
+
+
+def restore(saved: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any]) -> TrainingState:
+    """Load a checkpoint into the parts of a run, and return where it stood.
+
+    Only the length of the run may have changed: other settings are a refusal.
+    """
+    state = TrainingState()
+    then = Recipe().to_dict() | saved["settings"]  # a field that is new since then had its default
+    then["threads"] = saved.get("threads") if settings.get("threads") else None  # compared where a flag asks for some
+    if changed := checkpoint.changed_settings(then, settings):
+        sys.exit(
+            f"the run in --output_dir was started with other settings ({'; '.join(changed)}); choose another folder"
+        )
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        state.load(saved, parts["generator"].fill.device)
+    except (KeyError, ValueError, RuntimeError) as error:
+        sys.exit(f"the checkpoint in --output_dir is of another version, or of another network: {error!r}")
+    return state

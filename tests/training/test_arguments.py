@@ -1,0 +1,80 @@
+"""The command line: what it shows, and the recipe that it makes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from inpaint_hub.training.arguments import FLAGS, RECIPE_GROUPS, TRACKERS, parse_args
+from inpaint_hub.training.recipes import PRESETS, Recipe
+
+
+def test_parse_args_every_field_of_a_recipe_is_in_one_group() -> None:
+    grouped = [name for names in RECIPE_GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(field.name for field in dataclasses.fields(Recipe))
+
+
+@pytest.mark.parametrize("preset", ["cifar10", "paper", "photos"])
+def test_parse_args_help_shows_the_presets_values_in_groups(preset: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_args(["--preset", preset, "--help"])
+    shown = "".join(capsys.readouterr().out.split())
+    for name, value in PRESETS[preset].to_dict().items():
+        assert f"--{name}" in shown
+        assert value in (None, "") or f"[{value}]".replace(" ", "") in shown, name
+    assert all(f"{title.replace(' ', '')}:" in shown for title in (*FLAGS, *RECIPE_GROUPS))
+    assert "[500]" in shown, "the default of a flag"
+
+
+def test_help_loads_no_library_that_takes_time() -> None:
+    code = (
+        "import sys; sys.argv = ['train_accelerate.py', '--help']; import runpy, contextlib, io\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "    runpy.run_path('train_accelerate.py', run_name='__main__')\n"
+        "heavy = {'torch', 'accelerate', 'datasets', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_parse_args_a_recipe_of_a_run_is_the_start_and_flags_come_on_top(tmp_path: Path) -> None:
+    recipe = PRESETS["paper"].replace(dataset_name="photos", learning_rate=0.25)
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe.to_dict()))
+    command = ["--output_dir", "x", "--recipe", str(tmp_path / "recipe.json")]
+    assert parse_args(command)[1] == recipe
+    assert parse_args([*command, "--no-flip"])[1] == recipe.replace(flip=False)
+    with pytest.raises(SystemExit):
+        parse_args([*command, "--preset", "paper"])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3", '{"colour": 1}', '{"learning_rate": -1.0}'])
+def test_parse_args_a_file_that_is_no_recipe_is_refused(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "recipe.json").write_text(content)
+    with pytest.raises(SystemExit):
+        parse_args(["--output_dir", "x", "--recipe", str(tmp_path / "recipe.json")])
+    said = capsys.readouterr().err
+    assert "give a recipe.json of a run" in said or "learning_rate is -1.0; it must be above 0" in said
+
+
+def test_parse_args_several_trackers_all_or_none() -> None:
+    def trackers(words: str) -> list[str]:
+        return parse_args(["--output_dir", "x", "--report_to", words])[0].report_to
+
+    assert trackers("none") == parse_args(["--output_dir", "x"])[0].report_to == []
+    assert trackers("tensorboard, tensorboard") == ["tensorboard", "tensorboard"]
+    assert "tensorboard" in trackers("all")
+    assert {*trackers("all")} <= {*TRACKERS}
+
+
+def test_trackers_are_those_that_accelerate_knows() -> None:
+    from accelerate.utils import LoggerType
+
+    assert {*TRACKERS} == {kind.value for kind in LoggerType} - {"all"}
