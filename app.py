@@ -31,7 +31,7 @@ from starlette.staticfiles import StaticFiles
 import inpaint_hub.web
 from inpaint_hub import METHODS, hub
 from inpaint_hub.methods import DEFAULT as DEFAULT_METHOD
-from inpaint_hub.methods.registry import named
+from inpaint_hub.methods.registry import get_method
 from inpaint_hub.pretrained import shipped, shipped_folder
 from inpaint_hub.web import photo_edit, text, validation
 from inpaint_hub.web.middleware import MEGABYTE, OUTSIDE, Guard
@@ -515,7 +515,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     try:
-        named(args.model)
+        get_method(args.model)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"cannot load the model {args.model!r}: {error}")
     limits = {name: getattr(args, name) for name in LIMITS}

@@ -403,6 +403,7 @@ def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
     on_cpu = accelerator.device.type == "cpu"
     device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU ({platform.machine()})"
     name, local = str(recipe.dataset_name), Path(str(recipe.dataset_name)).is_dir()
+    side = recipe.resolution_at(state.images_seen - 1)
     return {
         "repo_id": args.hub_model_id if args.push_to_hub else None,
         "dataset": None if local else name,
@@ -413,6 +414,8 @@ def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
         "command": shown_command(sys.argv, args.hub_token, torch.get_num_threads() if on_cpu else None),
         "recipe": {name: value for name, value in recipe.to_dict().items() if name not in ("dataset_name", "mask_dir")},
         "rectangles": "rectangle" in recipe.hole_mix(),
+        "resolution": side,
+        "hole_sides": recipe.hole_sides_at(side),
         "seed": args.seed,
         "images_seen": state.images_seen,
         "hours": round(state.seconds / 3600, 2),

@@ -23,14 +23,8 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
     "gradio": {"app"},
-    "argparse": {
-        "app",
-        "inpaint_hub.cli",
-        "train_accelerate",
-        "inpaint_hub.training.arguments",
-        "inpaint_hub.training.build",
-        "inpaint_hub.training.run",
-    },  # fmt: skip
+    "argparse": {"app", "inpaint_hub.cli", *(f"inpaint_hub.training.{name}" for name in ("arguments", "build", "run"))}
+    | {"train_accelerate"},
     "accelerate": {"train_accelerate"},
     "datasets": {"inpaint_hub.data.sources", "inpaint_hub.data.streaming"},
     "fsspec": {"inpaint_hub.data.sources"},

@@ -95,9 +95,9 @@ def fill_all(name: str, images: np.ndarray, holes: np.ndarray, seed: int) -> Fil
 
     The peak is that of this process, interpreter and libraries included. Raises what the method raises.
     """
-    from ..methods.registry import named
+    from ..methods.registry import get_method
 
-    method = named(name)
+    method = get_method(name)
     method(images[0], holes[0], seed=seed)  # what a first call loads is not a fill's time
     results, taken = np.empty_like(images), []
     with warnings.catch_warnings():

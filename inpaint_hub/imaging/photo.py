@@ -21,7 +21,7 @@ from PIL import ExifTags, Image, JpegImagePlugin
 from . import containers, deep_color, tiff_tags
 from .containers import Part
 from .metadata import EXIF_HEADER, upright_exif, upright_xmp, without_pictures, without_thumbnail
-from .pillow_modes import DEEP
+from .pillow_modes import MODES_16BIT
 
 TURNS = {  # EXIF orientation: what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -91,8 +91,8 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     image, orientation, stored_size = _opened(data, name, max_pixels)
     turn = TURNS.get(orientation)
     bits = deep_color.bits_of(image, data)
-    deep = deep_color.decode_16bit(data, image) if bits == 16 and image.mode not in DEEP else None
-    lost = deep is None and bits > 8 and image.mode not in (*DEEP, "F")
+    deep = deep_color.decode_16bit(data, image) if bits == 16 and image.mode not in MODES_16BIT else None
+    lost = deep is None and bits > 8 and image.mode not in (*MODES_16BIT, "F")
     format = "JPEG" if image.format == "MPO" else str(image.format)
     return Photo(
         name=name,
@@ -274,7 +274,7 @@ def _settings(image: Image.Image, data: bytes) -> dict[str, Any]:
     return {}
 
 
-def fitting(mask: Photo, photo: Photo) -> Image.Image:
+def fit_mask(mask: Photo, photo: Photo) -> Image.Image:
     """Lay a mask picture on the upright photo; it may come upright or as the photo's pixels are stored.
 
     Raises:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from ..files import write_atomically
 from ..imaging import containers, contract, deep_color, encoding, masks, photo
-from ..methods.registry import named
+from ..methods.registry import get_method
 from .selection import select
 
 PREVIEW_PX = 2048  # the longer side, at most
@@ -33,7 +33,7 @@ ALL_HOLE = "Everything is marked, so nothing of the photo would be left. Leave s
 MISFIT = "The fills do not fit this photo. Open it again."
 CONVERTED = "The photo is HEIC. It is saved as JPEG, or as PNG if you choose so."
 
-_load_method = lru_cache(maxsize=4)(named)  # a visitor's model is a snapshot, which does not change
+_load_method = lru_cache(maxsize=4)(get_method)  # a visitor's model is a snapshot, which does not change
 _read_photo = lru_cache(maxsize=1)(photo.read)  # one visitor's next step, most often; uploads do not change
 
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the photo
@@ -174,7 +174,7 @@ def fill_hole(
     source = _read_photo(path, max_pixels)
     image = _edited(source, edits, max_pixels)
     marked, notes = _read_hole(source, mask, max_pixels)
-    hole = _checked(masks.dilated(marked, grow_px))
+    hole = _checked(masks.dilate(marked, grow_px))
     result, seconds, warned = _fill_timed(image, hole, method, device)
     box = _bounds(hole, PATCH_MARGIN_PX)
     exact, shown = _write_patch(_crop(result, box), source, folder)
@@ -233,7 +233,7 @@ def fill_photo(
     if mask:
         given, reading = _read_hole(source, mask, max_pixels)
         marked |= given
-    hole = _checked(masks.dilated(marked, grow_px))
+    hole = _checked(masks.dilate(marked, grow_px))
     result, seconds, warned = _fill_timed(source.image, hole, method, device)
     saved, notes = _save(source, result, hole, folder, as_png)
     told = tuple(dict.fromkeys((*source.notes, *reading, *warned, *notes)))
@@ -258,7 +258,7 @@ def to_browser(image: Picture) -> Image.Image:
         return deep_color.to_8bit(image)
     if image.mode in BROWSER_MODES:
         return image
-    if image.mode in contract.DEEP or image.mode == "F":
+    if image.mode in contract.MODES_16BIT or image.mode == "F":
         values, _ = contract.unpack(image, np.zeros(image.size[::-1], dtype=bool))
         return Image.fromarray(np.rint(255 * values[0]).astype(np.uint8))
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -280,7 +280,7 @@ def merge_masks(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndar
     """
     hole = np.zeros(size[::-1], dtype=bool)
     for layer in layers:
-        hole |= _scaled(masks.hole_of(layer)[0], size)
+        hole |= _scaled(masks.parse_mask(layer)[0], size)
     return hole
 
 
@@ -312,12 +312,12 @@ def _read_hole(source: photo.Photo, path: str, max_pixels: int) -> tuple[np.ndar
     """What a mask picture's file marks on the upright photo, and how it was read if not as white on black."""
     mask = photo.read(path, max_pixels)
     if sorted(mask.size) == sorted(source.size):
-        picture = photo.fitting(mask, source)
+        picture = photo.fit_mask(mask, source)
     else:
         picture = mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
     if picture.mode == "1":  # as the page sends it: there is nothing to guess
         return _scaled(np.asarray(picture), source.size), ()
-    marked, reading = masks.hole_of(picture)
+    marked, reading = masks.parse_mask(picture)
     return _scaled(marked, source.size), (reading,) if reading else ()
 
 

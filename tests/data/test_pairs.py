@@ -24,8 +24,13 @@ def write(folder: Path, photo: str, mask: str | None, size: tuple[int, int] = (4
 
 @pytest.mark.parametrize(
     ("photo", "mask"),
-    [("cat.png", "cat_mask.png"), ("images/cat.png", "masks/cat.png"), ("cat.png", "masks/cat.png"), ("a/cat.png", "a/cat-hole.png")],
-)  # fmt: skip
+    [
+        ("cat.png", "cat_mask.png"),
+        ("images/cat.png", "masks/cat.png"),
+        ("cat.png", "masks/cat.png"),
+        ("a/cat.png", "a/cat-hole.png"),
+    ],
+)
 def test_read_pairs_finds_masks_by_their_names_and_cuts_both_alike(photo: str, mask: str, tmp_path: Path) -> None:
     write(tmp_path, photo, mask)
     images, holes = read_pairs(tmp_path, 16)

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin
 from strategies import image_of
 
 from inpaint_hub.imaging import encoding, photo
-from inpaint_hub.methods.registry import fill_file, named
+from inpaint_hub.methods.registry import fill_file, get_method
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 WITH_ALL = ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"]
@@ -266,7 +266,7 @@ def test_the_mask_may_lie_as_people_see_the_photo_or_as_it_is_stored(
         mask = mask.transpose(turn)
     mask.save(tmp_path / "mask.png")
     pixels, _ = fill_file(
-        tmp_path / f"photo.{ending}", tmp_path / "mask.png", tmp_path / "out" / "result.png", method=named("telea")
+        tmp_path / f"photo.{ending}", tmp_path / "mask.png", tmp_path / "out" / "result.png", method=get_method("telea")
     )
     assert pixels == 24
     with Image.open(tmp_path / "out/result.png") as result:
@@ -278,5 +278,5 @@ def test_a_mask_of_another_size_is_told_both_sizes(tmp_path: Path) -> None:
     Image.new("RGB", (30, 20)).save(tmp_path / "photo.png", exif=exif_of(6, "M", b"12345"))
     Image.new("L", (7, 5), 255).save(tmp_path / "mask.png")
     with pytest.raises(ValueError, match=r"mask.png is 7×5 but photo.png is 20×30 upright, stored as 30×20; resize"):
-        fill_file(tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "result.png", method=named("telea"))
+        fill_file(tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "result.png", method=get_method("telea"))
     assert not (tmp_path / "result.png").exists()

@@ -139,7 +139,7 @@ SENTENCES: list[tuple[dict[str, object], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"), SENTENCES, ids=lambda value: "" if isinstance(value, str) else [*value][0]
+    ("change", "sentence"), SENTENCES, ids=lambda value: "" if isinstance(value, str) else next(iter(value))
 )
 def test_recipe_says_what_a_field_must_be(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
