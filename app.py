@@ -8,80 +8,53 @@ It runs on your machine or as a Space. Programs call its endpoints /fill and /co
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import re
-import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import copy_context
-from functools import partial
+from hashlib import sha256
 from inspect import signature
 from pathlib import Path
-from queue import LifoQueue
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import gradio as gr
+from gradio import route_utils
 from gradio.context import LocalContext
 from PIL import Image
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
+import inpaint_hub.web
 from inpaint_hub import METHODS, hub
 from inpaint_hub.methods import DEFAULT as DEFAULT_METHOD
-from inpaint_hub.methods.registry import named
+from inpaint_hub.methods.registry import get_method
 from inpaint_hub.pretrained import shipped, shipped_folder
-from inpaint_hub.web import photo_edit, validation
-from inpaint_hub.web.middleware import OUTSIDE, Guard
-from inpaint_hub.web.text import (
-    IN_BROWSERS,
-    MADE_UP,
-    NO_BEFORE,
-    NO_EXAMPLE,
-    NO_PHOTO,
-    NO_RESULT,
-    NO_WEBGL,
-    NOT_TAKEN,
-    OWN,
-    PROGRAMS,
-    TITLE,
-    WHAT_TO_DO,
-    WORDS,
-    choices,
-    chosen_at_first,
-    told,
-)
-from inpaint_hub.web.worker_pool import Filler, new_folder
-from inpaint_hub.worker import Worker
+from inpaint_hub.web import photo_edit, text, validation
+from inpaint_hub.web.middleware import MEGABYTE, OUTSIDE, Guard
+from inpaint_hub.web.worker_pool import WorkerPool, delete_old_files
 
 HERE = Path(__file__).parent
+CANVAS = Path(inpaint_hub.web.__file__).parent / "canvas"  # the browser's part
 EXAMPLES = sorted((HERE / "examples").glob("*.jpg"))
-PICTURED = dict(  # what an example shows, by its file's name
-    re.findall(r"\| `(.+?)` \| .+? \| (.+?) \|", (HERE / "examples/README.md").read_text(encoding="utf-8"))
-)
-BRUSH_COLOR = "#ff8a3d"
+EXAMPLE_STROKES = json.loads((HERE / "examples/strokes.json").read_text(encoding="utf-8"))
 MODEL_BYTES = 100_000_000  # of a visitor's model; those of this library have 24 MB
+SMALL_PHOTO = 32  # a network is offered first for photos of up to so many times the largest hole that it was trained on
+MOMENTS = 8  # requests at once that take moments; they wait for one worker
 LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it limits
-    "queue": (20, "visitors who may wait; the next one is told that it is full"),
+    "queue": (20, "requests that may wait; the next one is told that the queue is full"),
+    "queue_share": (8, "requests of one address that may wait; 0 for any number, behind a proxy that hides addresses"),
     "concurrency": (1, "photos filled at once, each in a process of its own"),
     "max_upload_mb": (50, "megabytes of a file"),
     "max_megapixels": (100, "megapixels of a photo"),
     "time_limit": (120, "seconds for a photo and a method; then the work is stopped"),
     "keep": (3600, "seconds after which what was uploaded and filled is deleted"),
 }
-
-EDITOR_HEIGHT_PX = 460
-DIVIDER = '<input id="divider" type="range" aria-label="How much is shown of the photo before, in percent">'
-BUSY = "() => { document.getElementById('fill').classList.add('busy') }"
-READY = "() => { document.getElementById('fill').classList.remove('busy') }"
-# Gradio uploads an editor anew at every step of an event that takes it as input, and all of its pictures. So an event
-# first copies the strokes alone, in the browser, to a hidden editor.
-STROKES = "value => ({background: null, layers: value?.layers ?? [], composite: null})"
-SHOW_RESULT = """() => {
-  document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'nearest'})
-  return {__type__: 'update', interactive: true}  // the download button
-}"""
-NAMES = json.dumps([PICTURED.get(path.name, path.stem) for path in EXAMPLES])
-HEAD = f"<script>\nconst pictured = {NAMES}\n{(HERE / 'app.js').read_text(encoding='utf-8')}</script>"
+NOT_TAKEN = "The arguments cannot be read. Give uploads of pictures, as gradio_client's handle_file makes them."
+NO_PHOTO = text.column("en")["no_photo"]
 THEME = gr.themes.Default(
     primary_hue="teal",
     neutral_hue="zinc",
@@ -96,56 +69,81 @@ THEME = gr.themes.Default(
     body_text_color_subdued="*neutral_500",
     slider_color="*primary_600",
 )
-
+I18N = gr.I18n(**{language: text.column(language) for language in text.LANGUAGES})
 
 FETCH_ANYTHING = gr.blocks.Block.async_move_resource_to_block_cache
 
 
-async def take_uploads_alone(component: gr.blocks.Block, path: str | Path | None) -> str | None:
-    """The cached copy of an upload, where Gradio's own would fetch any address that a caller names.
+async def restrict_to_uploads(component: gr.blocks.Block, path: str | Path | None) -> str | None:
+    """Return the cached copy of an upload, where Gradio's own would fetch any address that a caller names.
 
     An upload may be named by its address on this page, as MCP's clients do.
     """
     if re.match(r"https?:", str(path)):
-        path = validation.uploaded(str(path), Path(component.GRADIO_CACHE))
+        path = validation.uploaded_path(str(path), Path(component.GRADIO_CACHE))
         if path is None:
             raise gr.Error(OUTSIDE, print_exception=False)
     cached: str | None = await FETCH_ANYTHING(component, path)
     return cached
 
 
+class UploadParser(route_utils.GradioMultiPartParser):
+    """Gradio's parser of uploads, which leaves no half of a file behind."""
+
+    async def parse(self) -> Any:
+        """Return the form; delete what came where it breaks off."""
+        try:
+            return await super().parse()
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                file.close()
+                Path(file.name).unlink(missing_ok=True)
+            raise
+
+
 class Page(gr.Blocks):
     """A page that says in a sentence what it cannot take, where Gradio is silent or names its classes."""
 
-    methods: Collection[str] = ()  # that may be chosen
+    methods: Collection[str]  # that may be chosen
+    pool: WorkerPool
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *arguments: Any, **options: Any) -> list[Any]:
-        """What an event's function takes; `inputs` as they came."""
-        if block_fn.fn is None:
-            raise gr.Error(IN_BROWSERS, print_exception=False)
+        """Return what an event's function takes; `inputs` as they came."""
         names = [name for name in signature(block_fn.fn).parameters if name != "progress"]
+        language = "en"
         try:
             if len(inputs) < len(block_fn.inputs):
-                raise gr.Error(f"{len(inputs)} values came; give {', '.join(names)}.")
-            wrong = validation.refusal(dict(zip(names, inputs, strict=False)), self.methods, Path(self.GRADIO_CACHE))
-            if wrong:
-                raise gr.Error(wrong)
+                raise ValueError(f"{len(inputs)} values came; give {', '.join(names)}.")
+            values, uploads = dict(zip(names, inputs, strict=False)), Path(self.GRADIO_CACHE)
+            if "request" in values:
+                validation.validate_request(values["request"], self.methods, uploads)
+                language = values["request"]["language"]
+            else:
+                validation.validate(values, self.methods, uploads)
             taken: list[Any] = await super().preprocess_data(block_fn, inputs, *arguments, **options)
+        except gr.Error as error:
+            raise gr.Error(error.message, print_exception=False) from error
+        except ValueError as error:
+            refuse(error, language)
         except Exception as error:  # whatever a stranger's files may lead to
-            sentence = error.message if isinstance(error, gr.Error) else NOT_TAKEN
-            raise gr.Error(sentence, print_exception=False) from error
+            raise gr.Error(NOT_TAKEN, print_exception=False) from error
         return taken
 
+    def count_waiting(self, same: Callable[[str], bool]) -> int:
+        """Count the events that wait or run, of the client addresses that are the same visitor's."""
+        clients = [event.request.client for event in list(self._queue.event_ids_to_events.values())]
+        return sum(client is not None and same(client.host) for client in clients)
 
-def someone_waits() -> Callable[[], bool]:
-    """What says whether the visitor whose event runs here is still connected."""
+
+def connection_checker() -> Callable[[], bool]:
+    """Return what says whether the visitor whose event runs here is still connected."""
     page, number = (variable.get(None) for variable in (LocalContext.blocks, LocalContext.event_id))
     event = page._queue.event_ids_to_events.get(number) if page else None
     return lambda: event is None or event.alive
 
 
-def telling(progress: Any, name: str) -> Callable[[int, int], None]:
-    """What shows a visitor how much of the model `name` has come, from whichever thread it is called."""
+def download_progress(progress: Any, name: str) -> Callable[[int, int], None]:
+    """Return what shows a visitor how much of the model `name` has come, from whichever thread it is called."""
     visitor = copy_context()  # Gradio knows by it whose progress it is
 
     def tell(had: int, size: int) -> None:
@@ -154,152 +152,34 @@ def telling(progress: Any, name: str) -> Callable[[int, int], None]:
     return tell
 
 
-def refuse(sentence: str) -> NoReturn:
-    """Say it on the page, and to callers of the endpoint."""
-    gr.Warning(sentence)
-    raise gr.Error(sentence, visible=False, print_exception=False)
+def refuse(error: ValueError, language: str = "en") -> NoReturn:
+    """Tell the caller of an event what is not possible. The title says what the page itself can do about it."""
+    kind = "gone" if isinstance(error, validation.GoneError) else "refused"
+    sentence = text.translate(str(error), language)
+    raise gr.Error(sentence, title=kind, visible=False, print_exception=False) from error
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
-    """Within, what is not possible is said."""
+def show_value_errors(language: str = "en") -> Iterator[None]:
+    """Within, what is not possible is told to the caller."""
     try:
         yield
     except ValueError as error:
-        refuse(str(error))
+        refuse(error, language)
 
 
-def build(model: str = DEFAULT_METHOD, **limits: int) -> gr.Blocks:
-    """The page, which fills with `model` unless a visitor chooses another method; for `limits` see LIMITS."""
-    gr.blocks.Block.async_move_resource_to_block_cache = take_uploads_alone  # of every component, for good
-    limit = {name: default for name, (default, _) in LIMITS.items()} | limits
-    workers: LifoQueue[Worker] = LifoQueue()
-    for _ in range(limit["concurrency"]):
-        workers.put(Worker(limit["time_limit"]))
-    with Page(title=TITLE, analytics_enabled=False, delete_cache=(min(60, limit["keep"]), limit["keep"])) as page:
-        page.methods = [name for _, name in choices(model)]
-        filler = Filler(workers, limit["max_megapixels"] * 10**6, partial(new_folder, page.GRADIO_CACHE, limit["keep"]))
-        gr.Markdown(f"# {TITLE}\n{WHAT_TO_DO}", elem_id="intro")
-        with gr.Tabs():
-            with gr.Tab("Fill"):
-                parts = _fill_tab(model, f"up to {limit['max_upload_mb']} MB, {limit['max_megapixels']} megapixels")
-            with gr.Tab("Compare"):
-                gr.Markdown("The same hole, filled by every method, with the time that each took.")
-                compare_button = gr.Button("Compare all methods", variant="primary", elem_id="compare")
-                gallery = gr.Gallery(label="Filled", columns=2, object_fit="contain", elem_id="gallery")
-                compared = gr.Markdown(elem_id="compared")
-            with gr.Tab("Networks", elem_id="known"):  # all names fit on a phone
-                _cards(model)
-            with gr.Tab("API"):
-                gr.Markdown(PROGRAMS.format(methods=", ".join(f"`{name}`" for name in METHODS)), elem_id="programs")
-        _events(filler, model, **parts, compare_button=compare_button, gallery=gallery, compared=compared)
-    page.queue(max_size=limit["queue"], default_concurrency_limit=limit["concurrency"], api_open=False)
-    return page
+class Endpoints(NamedTuple):
+    """What programs call: `/fill` and `/compare`."""
 
-
-def _fill_tab(model: str, most: str) -> dict[str, Any]:
-    """The components of the first tab by name; `most` says how large a photo may be."""
-    with gr.Row():
-        with gr.Column(min_width=320):  # an editor placed directly in a row takes the row's width
-            photo = gr.File(
-                label=f"Photo ({most})",
-                file_types=["image", ".heic", ".avif", ".tif"],
-                height=110,
-                elem_id="photo",
-            )
-            examples = gr.Dataset(
-                components=[gr.Image(visible=False)],
-                samples=[[str(path)] for path in EXAMPLES],
-                label="Or try one of these",
-                type="index",
-                elem_id="examples",
-            )
-            editor = gr.ImageEditor(
-                label="Brush here",
-                sources=(),
-                transforms=(),
-                layers=False,
-                brush=gr.Brush(default_size=20, colors=[BRUSH_COLOR], default_color=BRUSH_COLOR, color_mode="fixed"),
-                eraser=gr.Eraser(default_size=20),
-                buttons=[],
-                height=EDITOR_HEIGHT_PX,
-                placeholder=" ",  # Gradio's own asks for a tool before there is a photo
-                elem_id="editor",
-            )
-            gr.Markdown(NO_WEBGL, elem_id="no-webgl")  # shown where it is so
-            with gr.Accordion("More choices", open=False, elem_id="more"):
-                mask = gr.File(label="A mask instead of brushing: white is filled", height=100, elem_id="mask")
-                grow = gr.Slider(
-                    0, validation.GROW_PX, 0, step=1, label="Grow the brushed area by (pixels of the photo)"
-                )
-                hub_id = gr.Textbox(label="Fill with a model of the Hugging Face Hub", placeholder="owner/model")
-                file_format = gr.Radio(
-                    [("Like the photo", "photo"), ("PNG – what was not brushed over stays exact", "png")],
-                    value="photo",
-                    label="Save as",
-                )
-            method = gr.Dropdown(
-                choices(model),
-                value=chosen_at_first(model),
-                label="How to fill",
-                elem_id="method",
-            )
-            button = gr.Button("Fill", variant="primary", elem_id="fill")
-        with gr.Column(min_width=320):
-            slider = gr.ImageSlider(
-                label="Before and after",
-                slider_position=10,  # in percent: what is seen first is the result
-                format="png",
-                buttons=["fullscreen"],
-                height=EDITOR_HEIGHT_PX,
-                max_height=EDITOR_HEIGHT_PX,
-                elem_id="result",
-            )
-            gr.HTML(DIVIDER, elem_id="keys")
-            said = gr.Markdown(elem_id="said")
-            download = gr.DownloadButton("Download", interactive=False, elem_id="download")
-            with gr.Row():
-                go_on = gr.Button("Continue from the result", elem_id="continue")
-                back = gr.Button("Undo", elem_id="undo")
-    sent = gr.ImageEditor(label="Strokes", type="numpy", image_mode="RGBA", visible=False)
-    used = gr.File(label="The mask of the last result", visible=False)
-    return {name: part for name, part in locals().items() if name not in ("model", "most")}
-
-
-def _cards(model: str) -> None:
-    """What the page's own network and the shipped ones were trained on, with their figures."""
-    if model not in METHODS:
-        _card(choices(model)[0][0], hub.folder_of(model))  # without samples: they may be nobody else's business
-    for name in shipped():
-        folder = Path(shipped_folder(name))
-        _card(WORDS.get(name, name), folder, folder / "sheet.png")
-
-
-def _card(words: str, folder: Path, samples: Path | None = None) -> None:
-    """A model folder's card, that can be opened."""
-    readme = folder / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else "This model came without a card."
-    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
-    with gr.Accordion(words, open=False):
-        if samples and samples.is_file():
-            gr.Image(samples, label="Original, masked, completed", interactive=False, buttons=[])
-        gr.Markdown(re.sub(r"!\[[^\]]*\]\([^)]*\)\n*(\*.*\*\n)?", "", text))
-
-
-def _events(filler: Filler, own_model: str, **part: Any) -> None:
-    """Who listens to what. Public are `/fill` and `/compare`; the rest is the page's own, under the same limits."""
-
-    def fill_by(method: str, photo: str | None, mask: str | None, strokes: Any, **options: Any) -> photo_edit.Filled:
-        if photo is None:
-            raise ValueError(NO_PHOTO)
-        layers = [Image.fromarray(layer) for layer in (strokes or {}).get("layers") or [] if layer is not None]
-        return filler.fill(photo, mask, layers, method, someone_waits(), **options)
+    pool: WorkerPool
+    model: str  # the page's own
 
     def fill(
+        self,
         photo: str,
         mask: str | None = None,
         strokes: Any = None,
-        method: str = chosen_at_first(own_model),
+        method: str = DEFAULT_METHOD,
         model: str | None = None,
         grow_px: int = 0,
         file_format: str = "photo",
@@ -307,22 +187,19 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
     ) -> tuple[tuple[str, str], str, str]:
         """Fill what is white in the mask: before and after, the filled file, and what to know about it.
 
-        `photo` and `mask` are files; `strokes` may stand for the mask, as the page's editor hands them over. `method`
+        `photo` and `mask` are files; `strokes` may stand for the mask, as an image editor hands it over. `method`
         fills, or if it is given `model`, "owner/model" on the Hugging Face Hub. `file_format` is "photo" or "png".
         """
-        words = {name: words for words, name in choices(own_model)}
-        chosen, name = own_model if method == OWN else method, words.get(method, method)
-        if model and model.strip():
-            name = model.strip()
-            progress(0, desc=f"Loading {name}")
-            with sentences():
-                chosen = str(hub.visitors_model(name, MODEL_BYTES, telling(progress, name)))
+        chosen, name = self.choose(method, model, progress)
         progress(0.2, desc="Filling")
-        with sentences():
-            filled = fill_by(chosen, photo, mask, strokes, grow_px=int(grow_px), as_png=file_format == "png")
-        return (filled.before, filled.after), filled.path, told(filled, name)
+        options = {"grow_px": int(grow_px), "as_png": file_format == "png"}
+        with show_value_errors():
+            filled = self._fill_by(chosen, photo, mask, strokes, **options)
+        message = text.result_message(filled.pixels, filled.seconds, filled.notes, name)
+        return (filled.before, filled.after), filled.path, message
 
     def compare(
+        self,
         photo: str,
         mask: str | None = None,
         strokes: Any = None,
@@ -331,65 +208,293 @@ def _events(filler: Filler, own_model: str, **part: Any) -> None:
     ) -> tuple[list[tuple[str, str]], str]:
         """Fill what is white in the mask by every method: the pictures with names and times, and what went wrong."""
         pictures, wrong = [], []
-        for number, (words, name) in enumerate(choices(own_model)):
-            progress(number / len(choices(own_model)), desc=words)
+        methods = text.choices(self.model)
+        for number, (name, title) in enumerate(methods):
+            words = f"{title['en']} ({name})"
+            progress(number / len(methods), desc=words)
+            chosen = self.model if name == text.OWN else name
             try:
-                filled = fill_by(own_model if name == OWN else name, photo, mask, strokes, grow_px=int(grow_px))
+                filled = self._fill_by(chosen, photo, mask, strokes, grow_px=int(grow_px))
                 pictures.append((filled.after, f"{words}: {filled.seconds:.2f} s"))
             except ValueError as error:
-                wrong.append((words, str(error)))
+                wrong.append((words, error))
         if not pictures:
             refuse(wrong[0][1])
-        return pictures, "\n".join(f"- {words}: {sentence}" for words, sentence in wrong) or MADE_UP
+        message = "\n".join(f"- {words}: {error}" for words, error in wrong)
+        return pictures, message or text.column("en")["made_up"]
 
-    def open_photo(photo: str | None, mask: str | None, used: str | None) -> tuple[Any, None, str, Any, Any]:
-        """A copy to brush on; what was shown of another photo goes, and the mask that it was filled by."""
-        with sentences():
-            copy = filler.editing_copy(photo, someone_waits()) if photo else None
-        return copy, None, "", gr.update(interactive=False), None if mask and mask == used else gr.skip()
+    def choose(self, method: str, model: str | None, progress: Any, language: str = "en") -> tuple[str, str]:
+        """Return the method to call and what to call it; a model of the Hub is loaded first."""
+        name = (model or "").strip()
+        if not name:
+            titles = {name: title["en"] for name, title in text.choices(self.model)}
+            return (self.model, titles[method]) if method == text.OWN else (method, f"{titles[method]} ({method})")
+        progress(0, desc=f"Loading {name}")
+        with show_value_errors(language):
+            return str(hub.visitors_model(name, MODEL_BYTES, download_progress(progress, name))), name
 
-    def open_example(number: int) -> str:
-        if number not in range(len(EXAMPLES)):
-            refuse(NO_EXAMPLE)
-        return shutil.copy(EXAMPLES[number], filler.folder())
+    def _fill_by(
+        self, method: str, photo: str | None, mask: str | None, strokes: Any, **options: Any
+    ) -> photo_edit.FilledPhoto:
+        if photo is None:
+            raise ValueError(NO_PHOTO)
+        layers = [Image.fromarray(layer) for layer in (strokes or {}).get("layers") or [] if layer is not None]
+        return self.pool.fill_photo(photo, mask, layers, method, connection_checker(), **options)
 
-    def go_on(result: str | None, photo: str | None, before: list[str]) -> tuple[str, list[str]]:
-        if not result or not photo:
-            refuse(NO_RESULT)
-        return result, [*before, photo]
 
-    def go_back(before: list[str]) -> tuple[str, list[str]]:
-        if not before:
-            refuse(NO_BEFORE)
-        return before[-1], before[:-1]
+class PageEvents(NamedTuple):
+    """What the page itself calls, each with one request, which `validation.validate_request` has checked."""
 
-    photo, mask, used, download, said, sent = (
-        part[name] for name in ("photo", "mask", "used", "download", "said", "sent")
+    endpoints: Endpoints
+
+    def open_photo(self, request: dict) -> dict:
+        """Check a photo."""
+        with show_value_errors(request["language"]):
+            preview = request.get("preview", True)
+            opened = self.endpoints.pool.open_photo(_path(request, "photo"), connection_checker(), preview=preview)
+        return _answer(opened, request)
+
+    def read_mask(self, request: dict) -> dict:
+        """Mark what a mask picture marks."""
+        return self._mark(photo_edit.read_mask, request)
+
+    def select_object(self, request: dict) -> dict:
+        """Mark the object within an outline."""
+        return self._mark(photo_edit.select_object, request)
+
+    def fill_hole(self, request: dict, progress: Any = gr.Progress()) -> dict:  # noqa: B008
+        """Fill what is marked."""
+        language = request["language"]
+        method, _ = self.endpoints.choose(request["method"], request.get("model"), progress, language)
+        with show_value_errors(language):
+            filled = self.endpoints.pool.fill_hole(
+                _path(request, "photo"),
+                _edits(request),
+                _path(request, "mask"),
+                method,
+                connection_checker(),
+                grow_px=int(request.get("grow_px", 0)),
+            )
+        return _answer(filled, request)
+
+    def save_photo(self, request: dict) -> dict:
+        """Write the photo as it is now."""
+        with show_value_errors(request["language"]):
+            as_png = request.get("file_format") == "png"
+            saved = self.endpoints.pool.save_photo(
+                _path(request, "photo"), _edits(request), connection_checker(), as_png=as_png
+            )
+        return _answer(saved, request)
+
+    def _mark(self, function: Callable[..., photo_edit.Marked], request: dict) -> dict:
+        with show_value_errors(request["language"]):
+            marked = self.endpoints.pool.mark(
+                function, _path(request, "photo"), _edits(request), _path(request, "mask"), connection_checker()
+            )
+        return _answer(marked, request)
+
+
+def _path(request: dict, name: str) -> str:
+    file = request.get(name)
+    if not file:
+        raise ValueError(photo_edit.NO_HOLE if name == "mask" else NO_PHOTO)
+    return str(file["path"])
+
+
+def _edits(request: dict) -> list[photo_edit.Edit]:
+    return [photo_edit.Edit(edit["file"]["path"], tuple(edit["box"])) for edit in request.get("edits", [])]
+
+
+def _answer(result: Any, request: dict) -> dict:
+    """A result's fields, its notes in the visitor's language."""
+    return result._asdict() | {"notes": [text.translate(note, request["language"]) for note in result.notes]}
+
+
+def build(model: str = DEFAULT_METHOD, **limits: int) -> Page:
+    """Build the page, which fills with `model` unless a visitor chooses another method.
+
+    Args:
+        model: A method, a model folder, or "owner/model".
+        **limits: See LIMITS.
+
+    Returns:
+        The page, to be launched with `launch_options`.
+    """
+    gr.blocks.Block.async_move_resource_to_block_cache = restrict_to_uploads  # of every component, for good
+    route_utils.GradioMultiPartParser = UploadParser
+    limit = {name: default for name, (default, _) in LIMITS.items()} | limits
+    with Page(title=text.TITLE, analytics_enabled=False, delete_cache=(min(60, limit["keep"]), limit["keep"])) as page:
+        page.methods = [choice.name for choice in text.choices(model)]
+        max_pixels = limit["max_megapixels"] * 10**6
+        page.pool = WorkerPool(limit["concurrency"], limit["time_limit"], max_pixels, page.GRADIO_CACHE)
+        endpoints = Endpoints(page.pool, model)
+        gr.HTML(
+            html_template=(CANVAS / "canvas.html").read_text(encoding="utf-8"),
+            js_on_load=_import_js("main.js", "start(element, props)"),
+            apply_default_css=False,
+            elem_id="canvas",
+            texts={language: text.column(language) for language in text.LANGUAGES},
+            methods=[_describe(choice, model) for choice in text.choices(model)],
+            default_method=text.default_choice(model),
+            examples=[_describe_example(path) for path in EXAMPLES],
+            limits={name: limit[name] for name in ("max_upload_mb", "max_megapixels")},
+        )
+        with gr.Accordion(I18N("networks"), open=False, elem_id="networks"):
+            _show_cards(model)
+        with gr.Accordion(I18N("api"), open=False, elem_id="api"):
+            gr.Markdown(text.API_INTRODUCTION.format(methods=", ".join(f"`{name}`" for name in METHODS)))
+            gr.HTML(
+                js_on_load=_import_js("snippets.js", "showSnippets(element, props.snippets)"),
+                snippets=text.SNIPPETS,
+                elem_id="snippets",
+            )
+        _wire_endpoints(endpoints)
+        _wire_page(PageEvents(endpoints))
+    page.queue(max_size=limit["queue"], default_concurrency_limit=limit["concurrency"], api_open=False)
+    return page
+
+
+def _import_js(module: str, call: str) -> str:
+    """JavaScript that imports a module of CANVAS and calls what it exports."""
+    name = call.partition("(")[0]
+    return f"import(`${{window.gradio_config.root}}{_canvas_route()}/{module}`).then(({{{name}}}) => {call})"
+
+
+def _canvas_route() -> str:
+    """Where the browser's part is served: a new place whenever it changes, so that browsers may keep it."""
+    contents = b"".join(path.read_bytes() for path in sorted(CANVAS.iterdir()) if path.is_file())
+    return f"/canvas/{sha256(contents).hexdigest()[:12]}"
+
+
+def _describe(choice: text.Choice, model: str) -> dict[str, Any]:
+    """What the browser needs to know of a method: its name, title, and the photos that it is offered first for."""
+    largest = None
+    if choice.name == text.OWN or choice.name in shipped():
+        config = (
+            hub.folder_of(model) if choice.name == text.OWN else Path(shipped_folder(choice.name))
+        ) / "config.json"
+        largest = json.loads(config.read_text(encoding="utf-8")).get("largest_hole") if config.is_file() else None
+    return {**choice._asdict(), "largest_photo": SMALL_PHOTO * largest if largest else None}
+
+
+def _describe_example(path: Path) -> dict[str, Any]:
+    title = text.by_language(text.EXAMPLE_TITLES.get(path.name, (path.stem,) * len(text.LANGUAGES)))
+    return {
+        "address": f"examples/{path.name}",
+        "name": path.name,
+        "title": title,
+        "strokes": EXAMPLE_STROKES.get(path.name, []),
+    }
+
+
+def _show_cards(model: str) -> None:
+    """What the page's own network and the shipped ones were trained on, with their figures."""
+    if model not in METHODS:
+        _show_card(text.choices(model)[0].title["en"], hub.folder_of(model))  # its samples may be nobody's business
+    for name in shipped():
+        folder = Path(shipped_folder(name))
+        _show_card(name, folder, folder / "sheet.png")
+
+
+def _show_card(title: str, folder: Path, samples: Path | None = None) -> None:
+    """A model folder's card, that can be opened."""
+    readme = folder / "README.md"
+    card = readme.read_text(encoding="utf-8") if readme.is_file() else "This model came without a card."
+    card = re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
+    with gr.Accordion(title, open=False):
+        if samples and samples.is_file():
+            gr.Image(samples, label="Original, masked, completed", interactive=False, buttons=[])
+        gr.Markdown(re.sub(r"!\[[^\]]*\]\([^)]*\)\n*(\*.*\*\n)?", "", card))
+
+
+def _wire_endpoints(endpoints: Endpoints) -> None:
+    """Let `/fill` and `/compare` answer. Components that nobody sees say what they take and give."""
+    photo, mask = gr.File(label="Photo", visible=False), gr.File(label="Mask", visible=False)
+    strokes = gr.ImageEditor(label="Strokes", type="numpy", image_mode="RGBA", visible=False)
+    choices = text.choices(endpoints.model)
+    method = gr.Dropdown(
+        [(title["en"], name) for name, title in choices],
+        value=text.default_choice(endpoints.model),
+        label="How to fill",
+        visible=False,
     )
-    before = gr.State([])
-    own = {"api_visibility": "private"}
-    shown = [part["editor"], part["slider"], said, download, mask]
-    photo.change(open_photo, [photo, mask, used], shown, show_progress_on=said, **own)
-    photo.clear(list, None, before, **own)
-    part["examples"].click(open_example, part["examples"], photo, show_progress_on=part["examples"], **own)
-    part["go_on"].click(go_on, [download, photo, before], [photo, before], show_progress="hidden", **own)
-    part["back"].click(go_back, before, [photo, before], show_progress="hidden", **own)
+    model = gr.Textbox(label="Model of the Hugging Face Hub", visible=False)
+    grow_px = gr.Slider(0, validation.GROW_PX, 0, step=1, label="Grow the hole by pixels of the photo", visible=False)
+    file_format = gr.Radio(validation.FORMATS, value="photo", label="Save as", visible=False)
+    shown = gr.ImageSlider(label="Before and after", format="png", visible=False)
+    filled, message = gr.DownloadButton("Filled", visible=False), gr.Markdown(visible=False)
+    pictures, compared = gr.Gallery(label="Filled", visible=False), gr.Markdown(visible=False)
+    gr.Button(visible=False).click(
+        endpoints.fill,
+        [photo, mask, strokes, method, model, grow_px, file_format],
+        [shown, filled, message],
+        api_name="fill",
+        concurrency_id="fills",
+    )
+    gr.Button(visible=False).click(
+        endpoints.compare,
+        [photo, mask, strokes, grow_px],
+        [pictures, compared],
+        api_name="compare",
+        concurrency_id="fills",
+    )
 
-    part["button"].click(None, js=BUSY)
-    copied = part["button"].click(None, part["editor"], sent, js=STROKES)
-    wanted = [photo, mask, sent, part["method"], part["hub_id"], part["grow"], part["file_format"]]
-    filled = copied.success(fill, wanted, [part["slider"], download, said], api_name="fill")
-    for ended in (copied.failure, filled.failure, filled.success):
-        ended(None, js=READY)
-    filled.success(None, mask, used, js="mask => mask")
-    filled.success(None, None, download, js=SHOW_RESULT)
-    copied = part["compare_button"].click(None, part["editor"], sent, js=STROKES)
-    wanted = [photo, mask, sent, part["grow"]]
-    copied.success(compare, wanted, [part["gallery"], part["compared"]], api_name="compare")
+
+def _wire_page(events: PageEvents) -> None:
+    """Let the page's own events answer to the page alone, under the same limits."""
+    moments = {"concurrency_limit": MOMENTS, "concurrency_id": "moments"}
+    request, answer = gr.JSON(visible=False), gr.JSON(visible=False)
+    for function, limits in (
+        (events.fill_hole, {"concurrency_id": "fills"}),
+        (events.open_photo, moments),
+        (events.read_mask, moments),
+        (events.select_object, moments),
+        (events.save_photo, moments),
+    ):
+        options = {"api_name": function.__name__, "api_visibility": "private", **limits}
+        gr.Button(visible=False).click(function, request, answer, **options)
+
+
+def launch_options(page: Page, **limits: int) -> dict[str, Any]:
+    """Return what `page.launch` takes; for `limits` see LIMITS."""
+
+    @asynccontextmanager
+    async def delete_on_schedule(_: Any) -> AsyncIterator[None]:
+        async def delete() -> None:
+            while True:
+                await asyncio.sleep(max(1, min(60, limits["keep"])))
+                await asyncio.to_thread(delete_old_files, page.GRADIO_CACHE, limits["keep"])
+
+        task = asyncio.create_task(delete())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        page.pool.close()
+
+    guard = {
+        "max_upload_bytes": limits["max_upload_mb"] * MEGABYTE,
+        "share": limits["queue_share"],
+        "waiting": page.count_waiting,
+    }
+    routes = [
+        Mount(_canvas_route(), StaticFiles(directory=CANVAS)),
+        Mount("/examples", StaticFiles(directory=HERE / "examples")),
+    ]
+    return {
+        "max_file_size": f"{limits['max_upload_mb']}mb",
+        "app_kwargs": {"middleware": [(Guard, (), guard)], "routes": routes, "lifespan": delete_on_schedule},
+        "theme": THEME,
+        "i18n": I18N,
+        "css_paths": CANVAS / "canvas.css",
+        "footer_links": ["api"],
+        "run_history": False,  # nobody's photos are kept
+        "enable_monitoring": False,
+    }
 
 
 def parse_args() -> argparse.Namespace:
-    """The command line; what is not given comes from the environment."""
+    """Read the command line; what is not given comes from the environment."""
     parser = argparse.ArgumentParser(description="Open the page that fills holes in photos.")
     parser.add_argument(
         "--model",
@@ -410,22 +515,12 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     try:
-        named(args.model)
+        get_method(args.model)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"cannot load the model {args.model!r}: {error}")
-    build(args.model, **{name: getattr(args, name) for name in LIMITS}).launch(
-        server_name=args.host,
-        server_port=args.port,
-        max_file_size=f"{args.max_upload_mb}mb",
-        app_kwargs={"middleware": [(Guard, (), {})]},
-        mcp_server=args.mcp,
-        theme=THEME,
-        css_paths=HERE / "app.css",
-        head=HEAD,
-        footer_links=["api"],
-        run_history=False,  # nobody's photos are kept
-        enable_monitoring=False,
-    )
+    limits = {name: getattr(args, name) for name in LIMITS}
+    page = build(args.model, **limits)
+    page.launch(server_name=args.host, server_port=args.port, mcp_server=args.mcp, **launch_options(page, **limits))
 
 
 if __name__ == "__main__":

@@ -93,8 +93,8 @@ def measure_guided(rounds: int) -> None:
     ratios = [guided / other for guided, other in zip(times["guided"], times["patchmatch"], strict=True)]
     print(
         f"1 megapixel, a hole of {HOLE_PX} px: patchmatch {middle['patchmatch']:.2f} s,"
-        f" guided {middle['guided']:.2f} s,"
-        f" {statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})"
+        f" guided {middle['guided']:.2f} s, {statistics.median(ratios):.2f} times"
+        f" ({min(ratios):.2f} to {max(ratios):.2f})"
     )
 
 

@@ -2,8 +2,9 @@
 
     python benchmarks/page_animation.py
 
-A photo is opened, a person is brushed over, Fill removes them, and the result is compared with the original. Every frame
-is a screenshot; only the mouse pointer is drawn on it. The time of the fill, which the page states, is not shown in full.
+A photo is opened, a person is brushed over, Fill removes them, and the result is compared with the original. Every
+frame is a screenshot; only the mouse pointer is drawn on it. The time of the fill, which the page states, is not shown
+in full.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ import torch
 
 from inpaint_hub import Generator, Inpainter
 from inpaint_hub.hardware import has_bf16
-from inpaint_hub.imaging.windows import around
+from inpaint_hub.imaging.windows import bounding_box
 from inpaint_hub.models.fused_generator import plan
 
 PLAIN_PX = 512
@@ -66,7 +66,7 @@ def main() -> None:
         for hole_px in args.holes:
             hole = square(side, hole_px)
             works[f"{side}² photo, {hole_px}² hole"] = partial(inpainter, photo, hole)
-            operations[f"{side}² photo, {hole_px}² hole"] = (side, plan(around(hole), side, side).operations)
+            operations[f"{side}² photo, {hole_px}² hole"] = (side, plan(bounding_box(hole), side, side).operations)
     for work in works.values():
         work()
     rounds = [{name: timed(work) for name, work in works.items()} for _ in range(args.rounds)]

@@ -21,8 +21,8 @@ PHONE = {".heic", ".heif", ".hif"}  # photos, too: it is told that they cannot b
 AHEAD = 4  # photos a process that are handed out before the first is done
 GRACE_S = 2  # for a process that is ended to remove its temporary file
 STALE_S = 24 * 3600  # a temporary file as old as this belongs to a run that was killed
-FOR_WANT_OF_MEMORY = (
-    "a process was ended from outside, probably for want of memory; the same command goes on from here, with fewer"
+KILLED = (
+    "a process was killed, probably because memory ran out; the same command goes on from here, with fewer"
     " --jobs in less memory"
 )
 
@@ -159,7 +159,7 @@ def run(jobs: Sequence[Job], options: Options, processes: int) -> Iterator[Outco
 
     Raises:
         ImportError, ValueError, OSError, RuntimeError: The method cannot be loaded; no photo would fare better.
-        MemoryError: A process was ended from outside.
+        MemoryError: A process was killed.
     """
     for folder in {job.output.parent for job in jobs}:
         _remove_stale(folder)
@@ -185,7 +185,7 @@ def _run_side_by_side(jobs: Sequence[Job], options: Options, processes: int) -> 
             yield handed_out.popleft().result()
         pool.shutdown()
     except BrokenProcessPool as error:
-        raise MemoryError(FOR_WANT_OF_MEMORY) from error
+        raise MemoryError(KILLED) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         children = multiprocessing.active_children()  # none, if all is done
@@ -224,9 +224,9 @@ def _start(options: Options) -> None:
 def _load(options: Options) -> None:
     """Load the method once for all photos of this process."""
     global _FILLED_BY, _OPTIONS  # a process of its own has nothing else to keep it in
-    from .methods.registry import named
+    from .methods.registry import get_method
 
-    _FILLED_BY, _OPTIONS = named(options.method), options
+    _FILLED_BY, _OPTIONS = get_method(options.method), options
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

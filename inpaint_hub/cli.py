@@ -189,14 +189,14 @@ def fill(args: argparse.Namespace) -> int:
 
 
 def _fill_one(args: argparse.Namespace) -> int:
-    from .methods.registry import fill_file, named
+    from .methods.registry import fill_file, get_method
 
     output = Path(args.output)
     if args.output.endswith(("/", os.sep)) or output.is_dir():
         output /= Path(args.image).name
     if output.exists() and not args.overwrite:
         raise ValueError(f"{output} is already there; --overwrite writes it again")
-    method = named(args.checkpoint or args.method)
+    method = get_method(args.checkpoint or args.method)
     pixels, notes = fill_file(args.image, args.mask, output, method=method, **_choices(args))
     print(f"{output}: {pixels:,} px filled by {args.checkpoint or args.method}")
     for note in notes:
@@ -208,7 +208,7 @@ def _fill_stream(args: argparse.Namespace) -> int:
     """Fill a photo of standard input, or into standard output; what there is to say goes to standard error then."""
     from .files import write_atomically
     from .imaging import encoding, photo
-    from .methods.registry import fill_photo, named
+    from .methods.registry import fill_photo, get_method
 
     if args.image == args.mask:
         raise ValueError("image and mask are both -, but there is one standard input; give a file for one of them")
@@ -225,7 +225,7 @@ def _fill_stream(args: argparse.Namespace) -> int:
         for name in (args.image, args.mask)
     )
     by_name = source.format if args.output == "-" else encoding.format_for(source, output)
-    method = named(args.checkpoint or args.method)
+    method = get_method(args.checkpoint or args.method)
     data, pixels, notes = fill_photo(source, mask, "PNG" if args.png else by_name, method=method, **_choices(args))
     if args.output == "-":
         sys.stdout.buffer.write(data)

@@ -15,8 +15,8 @@ ASK_S = 0.5  # between two questions whether the work is still wanted
 TOO_LONG = (
     "this took longer than {limit_s:g} s and was stopped; mark less, take a smaller photo, or choose another method"
 )
-UNWANTED = "nobody waits for this any more, so that it was stopped"
-ENDED = "the work was ended from outside, probably for want of memory; mark less, or take a smaller photo"
+UNWANTED = "cancelled: the client disconnected"
+ENDED = "the process was killed, probably because memory ran out; mark less, or take a smaller photo"
 
 
 class Worker:

@@ -82,6 +82,8 @@ class HubServer:
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
         self.objects: dict[str, bytes] = {}  # LFS files by their SHA-256
+        self.may_push = threading.Event()  # cleared, a push waits before anything is sent
+        self.may_push.set()
         self.requests: list[str] = []  # "GET /owner/model/resolve/main/config.json", in the order they came
 
     def __enter__(self) -> HubServer:
@@ -233,6 +235,7 @@ class _Request(BaseHTTPRequestHandler):
         return Answer({"errors": [{"message": f"{name} is not valid"} for name in wrong], "warnings": []})
 
     def preupload(self, repo_id: str, revision: str) -> Answer:
+        self.hub.may_push.wait(200)
         repo = self._repo(repo_id, write=True)
         present = repo.commits[self._commit(repo, revision)]
         modes = [

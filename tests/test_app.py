@@ -1,37 +1,30 @@
-"""The page as a real process: its endpoints, its limits, and the page itself in a real browser."""
+"""The page as a real process: its endpoints, its own events, and its limits."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.error import URLError
-from urllib.parse import urlsplit
-from urllib.request import urlopen
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import ROOT
 from hub_server import HubServer
-from PIL import ExifTags, Image, ImageColor, ImageOps
+from page_server import PATIENCE_S, Server, photo_of, served, some_hole
+from PIL import Image
 
 from inpaint_hub import Inpainter
-from inpaint_hub.web.photo_edit import hole_at
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+from inpaint_hub.web import middleware, photo_edit, text
 
 pytest.importorskip("gradio", reason="the page needs gradio")
 import httpx
@@ -39,43 +32,8 @@ import httpx
 import app
 from app import EXAMPLES
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-PATIENCE_S = 240  # for a busy machine, which draws the page slowly
 pytestmark = pytest.mark.timeout(3 * PATIENCE_S)
-WATCH = """
-import os, sys
-
-def watch(event, args):
-    if event in ("socket.getaddrinfo", "socket.connect"):
-        host = args[0] if event == "socket.getaddrinfo" else args[1][0]
-        with open(os.environ["WATCHED_HOSTS"], "a") as file:
-            print(host.decode() if isinstance(host, bytes) else host, file=file)
-
-sys.addaudithook(watch)
-"""
-
-
-def photo_of(height: int, width: int, channels: int = 4) -> np.ndarray:
-    """An opaque random photo (height, width, channels) uint8."""
-    photo = np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8)
-    photo[..., 3:] = 255
-    return photo
-
-
-def some_hole(height: int, width: int) -> np.ndarray:
-    hole = np.zeros((height, width), dtype=bool)
-    hole[height // 4 : height // 2, width // 3 : width // 2] = True
-    return hole
 
 
 def test_a_model_that_is_none_ends_the_start_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,15 +52,8 @@ def test_the_model_comes_from_the_environment_unless_it_is_named(monkeypatch: py
     assert app.parse_args().model == "owner/other"
 
 
-def test_guided_fills_unless_its_library_is_missing_or_a_model_is_named() -> None:
+def test_the_default_method_is_guided_unless_its_library_is_missing() -> None:
     assert ("guided" if find_spec("patchmatch") else "telea") == app.DEFAULT_METHOD  # as on the command line
-    assert app.chosen_at_first("faces") == "faces"
-    assert app.chosen_at_first("owner/model") == app.OWN
-
-
-def test_a_method_without_words_goes_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(app.METHODS, "flowers-of-may", app.METHODS["telea"])
-    assert ("flowers-of-may", "flowers-of-may") in app.choices("telea")
 
 
 def test_every_example_is_small_and_has_words_and_a_licence() -> None:
@@ -112,16 +63,8 @@ def test_every_example_is_small_and_has_words_and_a_licence() -> None:
         with Image.open(path) as picture:
             assert max(picture.size) <= 768
         assert f"`{path.name}`" in licences
-        assert app.PICTURED[path.name]
-
-
-class Server(NamedTuple):
-    """The page as it is served: its address, where its uploads lie, the hosts that it has asked for, its log."""
-
-    url: str
-    uploads: Path
-    hosts: Callable[[], set[str]]
-    log: Path
+        assert text.EXAMPLE_TITLES[path.name]
+        assert app.EXAMPLE_STROKES[path.name]
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +73,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, inpainter: Inpainter) -> It
     folder = tmp_path_factory.mktemp("page")
     inpainter.generator.save_pretrained(folder / "model")
     (folder / "model/README.md").write_text("---\nlicense: mit\n---\nTrained on tulips.")
-    with served(folder, {"INPAINT_MODEL": str(folder / "model")}) as page:
+    with served(folder, {"INPAINT_MODEL": str(folder / "model"), "INPAINT_QUEUE_SHARE": "0"}) as page:
         yield page
 
 
@@ -144,50 +87,10 @@ def hub() -> Iterator[HubServer]:
 def narrow(tmp_path_factory: pytest.TempPathFactory, hub: HubServer) -> Iterator[Server]:
     """The page with low limits, whose Hub is a server on this machine."""
     folder = tmp_path_factory.mktemp("narrow")
-    limits = {"INPAINT_MAX_UPLOAD_MB": "1", "INPAINT_MAX_MEGAPIXELS": "2", "INPAINT_MODEL": "telea"}
+    limits = {"INPAINT_MAX_UPLOAD_MB": "1", "INPAINT_MAX_MEGAPIXELS": "2", "INPAINT_QUEUE_SHARE": "3"}
+    limits |= {"INPAINT_MODEL": "telea"}
     with served(folder, hub.environment(folder / "home") | limits) as page:
         yield page
-
-
-@contextmanager
-def served(folder: Path, settings: dict[str, str]) -> Iterator[Server]:
-    """`python app.py` on a free port, with these variables in its environment; its files are in `folder`."""
-    (folder / "uploads").mkdir()
-    (folder / "sitecustomize.py").write_text(WATCH)
-    (folder / "hosts").touch()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("GRADIO_")},
-        **settings,
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_TEMP_DIR": str(folder / "uploads"),
-        "WATCHED_HOSTS": str(folder / "hosts"),
-        "PYTHONPATH": str(folder),
-    }
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(url, process, folder / "log")
-        yield Server(url, folder / "uploads", lambda: set((folder / "hosts").read_text().split()), folder / "log")
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urlopen(url, timeout=PATIENCE_S):
-                return
-        except URLError:
-            time.sleep(0.2)
-    pytest.fail(f"app.py does not answer at {url}:\n{log.read_text()}")
 
 
 @pytest.fixture
@@ -224,7 +127,7 @@ def test_the_endpoint_fills_what_is_white_in_the_mask_and_asks_no_host(
     assert np.array_equal(opened(filled)[~hole], photo[~hole])
     assert (opened(filled)[hole] != photo[hole]).any()
     assert f"{hole.sum()} pixels filled" in said
-    assert "This page's own network (model)" in said
+    assert "This page's network (model)" in said
     assert "127.0.0.1" in server.hosts() <= LOOPBACK
 
 
@@ -240,14 +143,14 @@ def test_comparing_gives_a_picture_and_a_time_for_every_method(client: Any, file
     captions = [picture["caption"] for picture in pictures]
     assert len(captions) + said.count("\n- ") + said.startswith("- ") == len(app.METHODS) + 1  # and the page's own
     assert all(re.search(r": \d+\.\d\d s$", caption) for caption in captions)
-    assert any("own network" in caption for caption in captions)
+    assert any("page's network" in caption for caption in captions)
 
 
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
         ({"photo": None}, "There is no photo yet"),
-        ({"mask": None}, "Nothing is brushed over yet"),
+        ({"mask": None}, "Nothing is marked yet"),
         ({"method": "magic"}, "method is 'magic'; give one of "),
         ({"model": "../../etc"}, "is no model's name on the Hub"),
         ({"model": "tests/__pycache__/x"}, "is no model's name on the Hub"),
@@ -283,7 +186,7 @@ ANYTHING = [1, True, "abc", "x" * 10_000, [], ["telea"], [None], {}, {"path": 1}
 WANTED = {
     "photo": (ANYTHING, "an upload"),
     "mask": (ANYTHING, "an upload"),
-    "strokes": ([1, "abc", [], {"layers": 1}, {"layers": [1]}, {"layers": [None]}, {"layers": None}], "editor"),
+    "strokes": ([1, "abc", [], {"layers": 1}, {"layers": [1]}, {"layers": [None]}, {"layers": None}], "layers"),
     "method": ([*ANYTHING, None], "one of own, telea"),
     "model": ([1, [], ["a/b"], {}], "owner/model"),
     "grow_px": ([*ANYTHING[1:], None, 1.5, float("nan"), float("inf"), -1, 201, "4"], "pixels from 0 to 200"),
@@ -333,7 +236,7 @@ def test_files_that_are_none_are_refused_with_a_sentence_and_no_traceback(server
     gone = fitting["photo"] | {"path": fitting["photo"]["path"] + ".png"}
     if place != "strokes":
         answer = answer_to(server, "fill", list((fitting | {place: gone}).values()))
-        assert f"The {place} lay here for too long" in answer
+        assert f"The {place} was here for too long" in answer
     assert "Traceback" not in server.log.read_text()
 
 
@@ -349,17 +252,41 @@ def test_a_broken_photo_and_a_page_in_its_place_are_refused_with_a_sentence(
             client.predict(**(files | {"photo": handle_file(tmp_path / name)}), api_name="/fill")
 
 
-def test_the_snippet_on_the_page_works(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("cv2", reason="the snippet's method needs OpenCV")
-    Image.fromarray(photo_of(40, 60, channels=3)).save(tmp_path / "photo.jpg")
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with the files that the snippets name."""
+    Image.fromarray(photo_of(40, 60)).save(tmp_path / "photo.jpg")
     Image.fromarray(some_hole(40, 60)).save(tmp_path / "mask.png")
-    monkeypatch.chdir(tmp_path)
-    code = re.findall(r"```python\n(.*?)```", app.PROGRAMS, flags=re.DOTALL)[0]
+    return tmp_path
+
+
+def test_snippets_python_runs_as_it_stands(server: Server, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pictures)
     names: dict[str, Any] = {}
-    exec(code.replace("http://127.0.0.1:7860", server.url), names)
+    exec(text.SNIPPETS["Python"].replace("ADDRESS", server.url), names)
     names["client"].close()
     assert Path(names["filled"]).name == "photo.jpg"
     assert len(names["pictures"]) > 1
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the snippet needs curl")
+def test_snippets_curl_runs_as_it_stands(server: Server, pictures: Path) -> None:
+    command = text.SNIPPETS["curl"].replace("ADDRESS", server.url)
+    subprocess.run(["bash", "-euc", command], cwd=pictures, check=True, timeout=PATIENCE_S)
+    with Image.open(pictures / "filled.jpg") as picture:
+        assert picture.size == (60, 40)
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="outside a browser the snippet needs Node")
+def test_snippets_javascript_runs_as_it_stands(server: Server, pictures: Path) -> None:
+    use = """
+    const fs = require("fs"), read = name => new File([fs.readFileSync(name)], name)
+    fill(read("photo.jpg"), read("mask.png")).then(blob => blob.arrayBuffer())
+      .then(bytes => fs.writeFileSync("filled.jpg", Buffer.from(bytes)))"""
+    code = text.SNIPPETS["JavaScript"].replace("ADDRESS", server.url) + use
+    subprocess.run(["node", "-e", code], cwd=pictures, check=True, timeout=PATIENCE_S)
+    with Image.open(pictures / "filled.jpg") as picture:
+        assert picture.size == (60, 40)
 
 
 def test_the_pages_own_model_shows_its_card(server: Server) -> None:
@@ -368,10 +295,11 @@ def test_the_pages_own_model_shows_its_card(server: Server) -> None:
 
 
 @pytest.mark.parametrize("way", ["call", "call/v2", "call//"])
-@pytest.mark.parametrize("name", ["open_photo", "open_example", "go_on", "go_back", "list"])
+@pytest.mark.parametrize("name", ["fill_hole", "open_photo", "read_mask", "select_object", "save_photo", "list"])
 def test_the_pages_own_events_do_not_answer_by_name(server: Server, way: str, name: str) -> None:
     answer = httpx.post(f"{server.url}/gradio_api/{way}/{name}", json={"data": [1]})
-    assert answer.status_code in (403, 404)
+    assert answer.status_code == 404
+    assert answer.text == middleware.OTHERS
 
 
 def test_only_the_two_endpoints_answer_by_name(server: Server) -> None:
@@ -438,34 +366,94 @@ def test_a_model_of_the_hub_is_loaded_with_its_progress_in_megabytes(
     assert (24, 24, "Loading owner/model") in loaded
 
 
-def test_the_pages_own_events_take_no_file_that_was_not_uploaded_and_leave_no_traceback(
+PAGE_EVENTS = "fill_hole", "open_photo", "read_mask", "select_object", "save_photo"
+
+
+def page_request(server: Server, folder: Path, **more: Any) -> dict[str, Any]:
+    """What the page sends for the files of the fixture `files`."""
+    photo, mask = (uploaded(server, folder / name) for name in ("photo.png", "mask.png"))
+    return {"photo": photo, "mask": mask, "method": "telea", "language": "en", **more}
+
+
+def output_of(server: Server, event: str, request: Any) -> dict[str, Any]:
+    """What an event of the page gives or says."""
+    (done,) = [
+        message
+        for message in messages_of(server, number_of(server, event), [request])
+        if message["msg"] == "process_completed"
+    ]
+    return done["output"]
+
+
+def fetched(server: Server, path: str) -> np.ndarray:
+    answer = httpx.get(f"{server.url}/gradio_api/file={path}")
+    assert answer.status_code == 200
+    return opened(io.BytesIO(answer.content))
+
+
+def test_page_events_fill_a_hole_twice_and_save_every_other_pixel_exactly(
     server: Server, files: dict[str, Any], tmp_path: Path
 ) -> None:
-    photo = uploaded(server, tmp_path / "photo.png")
-    others = [
-        {"path": path} for path in ("/etc/passwd", str(EXAMPLES[0]), str(ROOT / "app.py"), "http://127.0.0.1:9/x")
-    ]
-    opening, going_on, going_back, example = (
-        number_of(server, name) for name in ("open_photo", "go_on", "go_back", "open_example")
-    )
-    for other in others:
-        file = other | {"meta": {"_type": "gradio.FileData"}}
-        for number, data in (
-            (opening, [file, None, None]),
-            (going_on, [file, photo, None]),
-            (going_on, [photo, file, 0]),
-        ):
-            end = messages_of(server, number, data)[-2]["output"]
-            assert len(end["error"]) > 20
-        messages = messages_of(server, going_back, [[file]])  # where a page goes back to is not its caller's to say
-        assert "nothing to go back to" in messages[-2]["output"]["error"]
-    for number in (-1, len(EXAMPLES), "0", None, 1.5, ["/etc/passwd"]):
-        assert messages_of(server, example, [number])[-2]["output"]["error"] == app.NO_EXAMPLE
-    for event in httpx.get(f"{server.url}/config").json()["dependencies"]:
-        if not event["backend_fn"]:
-            values = [None] * len(event["inputs"])
-            assert messages_of(server, event["id"], values)[-2]["output"]["error"] == app.IN_BROWSERS
+    photo, hole = photo_of(40, 60), some_hole(40, 60)
+    request = page_request(server, tmp_path)
+    (first,) = output_of(server, "fill_hole", request)["data"]
+    left, top, *_ = first["box"]
+    assert np.array_equal(fetched(server, first["patch"])[0, 0], photo[top, left])
+    Image.fromarray(hole[::-1]).save(tmp_path / "mask.png")
+    patch = {"path": first["patch"], "meta": {"_type": "gradio.FileData"}}
+    edits = [{"file": patch, "box": first["box"]}]
+    (second,) = output_of(server, "fill_hole", page_request(server, tmp_path, edits=edits))["data"]
+    patch = {"path": second["patch"], "meta": {"_type": "gradio.FileData"}}
+    edits.append({"file": patch, "box": second["box"]})
+    (saved,) = output_of(server, "save_photo", request | {"edits": edits})["data"]
+    assert saved["name"] == "photo.png"
+    result, changed = fetched(server, saved["path"]), hole | hole[::-1]
+    assert np.array_equal(result[~changed], photo[~changed])
+    for part in (hole, hole[::-1]):
+        assert (result[part] != photo[part]).any()
+    assert first["pixels"] == hole.sum()
+
+
+def test_page_events_say_refusals_in_the_visitors_language(
+    server: Server, files: dict[str, Any], tmp_path: Path
+) -> None:
+    Image.new("L", (60, 40)).save(tmp_path / "mask.png")
+    request = page_request(server, tmp_path)
+    assert output_of(server, "fill_hole", request)["error"] == photo_edit.NO_HOLE
+    german = output_of(server, "fill_hole", request | {"language": "de"})["error"]
+    assert german == text.GERMAN[photo_edit.NO_HOLE]
+
+
+def test_page_events_say_what_is_gone_so_that_the_page_can_send_it_again(
+    server: Server, files: dict[str, Any], tmp_path: Path
+) -> None:
+    request = page_request(server, tmp_path)
+    gone = request["photo"] | {"path": request["photo"]["path"] + ".png"}
+    box = [0, 0, 4, 4]
+    for changed in ({"photo": gone}, {"mask": gone}, {"edits": [{"file": gone, "box": box}]}):
+        assert output_of(server, "fill_hole", request | changed)["title"] == "gone"
+
+
+@pytest.mark.parametrize("event", PAGE_EVENTS)
+def test_page_events_take_no_file_that_was_not_uploaded_and_leave_no_traceback(
+    server: Server, files: dict[str, Any], tmp_path: Path, event: str
+) -> None:
+    fitting = page_request(server, tmp_path)
+    box = [0, 0, 4, 4]
+    for path in ("/etc/passwd", str(EXAMPLES[0]), str(ROOT / "app.py"), "http://127.0.0.1:9/x", "", "\0", "x" * 9999):
+        for file in ({"path": path, "meta": {"_type": "gradio.FileData"}}, {"path": path}):
+            for changed in ({"photo": file}, {"mask": file}, {"edits": [{"file": file, "box": box}]}):
+                assert len(output_of(server, event, fitting | changed)["error"]) > 20
+    for request in (None, 1, "x", [], {}, {"photo": 1}, fitting | {"language": "xx"}, fitting | {"edits": [1]}):
+        assert len(output_of(server, event, request)["error"]) > 20
     assert "Traceback" not in server.log.read_text()
+
+
+def test_page_events_refuse_patches_that_do_not_fit(server: Server, files: dict[str, Any], tmp_path: Path) -> None:
+    request = page_request(server, tmp_path)
+    for box in ([0, 0, 4, 4], [-1, 0, 60, 40], [1, 0, 60, 40], [0, 0, 60, 10**9]):
+        edits = [{"file": request["photo"], "box": box}]
+        assert output_of(server, "save_photo", request | {"edits": edits})["error"] == photo_edit.MISFIT
 
 
 def test_no_event_answers_past_the_queue(server: Server) -> None:
@@ -473,7 +461,7 @@ def test_no_event_answers_past_the_queue(server: Server) -> None:
     events = [event["id"] for event in dependencies if event["backend_fn"]]  # the others run in browsers alone
     assert events
     for number in events:
-        for name in ("predict", "fill", "open_example"):
+        for name in ("predict", "fill", "open_photo"):
             answer = httpx.post(f"{server.url}/gradio_api/run/{name}", json={"fn_index": number, "data": []})
             assert answer.status_code in (404, 422)
 
@@ -501,11 +489,20 @@ def test_a_photo_that_is_an_address_or_a_file_of_the_server_is_refused(server: S
     answer = httpx.get(f"{call}/{event}", timeout=PATIENCE_S).text
     assert "event: error" in answer
     if path.startswith("http"):
-        assert app.OUTSIDE in answer
+        assert middleware.OUTSIDE in answer
 
 
 @pytest.mark.parametrize(
-    "path", ["dev/reload", "vibe-code", "vibe-edit/", "process_recording", "deep_link?session_hash=x", "/dev/reload"]
+    "path",
+    [
+        "component_server",
+        "dev/reload",
+        "vibe-code",
+        "vibe-edit/",
+        "process_recording",
+        "deep_link?session_hash=x",
+        "/dev/reload",
+    ],
 )
 def test_what_gradio_has_for_those_who_develop_a_page_does_not_answer(server: Server, path: str) -> None:
     """The first is a stream without an end."""
@@ -521,7 +518,7 @@ def test_an_upload_may_be_named_by_its_address_and_nothing_else_by_such_a_one(
     address = f"{server.url}/gradio_api/file="
     assert "event: complete" in answer_to(server, "fill", [photo | {"path": address + photo["path"]}, *rest])
     for path in ("/etc/passwd", f"{server.uploads}/../hosts", "http://127.0.0.1:9/x.png"):
-        assert app.OUTSIDE in answer_to(server, "fill", [photo | {"path": address + path}, *rest])
+        assert middleware.OUTSIDE in answer_to(server, "fill", [photo | {"path": address + path}, *rest])
 
 
 def test_an_uploaded_page_or_drawing_is_never_shown_inline(server: Server, client: Any, tmp_path: Path) -> None:
@@ -533,453 +530,85 @@ def test_an_uploaded_page_or_drawing_is_never_shown_inline(server: Server, clien
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
-    if CHROMIUM is None:
-        pytest.skip("the browser tests need chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+def test_a_large_json_body_is_refused_before_it_is_read(server: Server) -> None:
+    body = b'{"data":[' + b"[]," * 400_000 + b"[]]}"
+    headers = {"content-type": "application/json"}
+    for path in ("call/fill", "call/v2/fill", "queue/join", "run/predict", "cancel", "reset", "component_server"):
+        for content in (body, (body[start : start + 65536] for start in range(0, len(body), 65536))):
+            answer = httpx.post(f"{server.url}/gradio_api/{path}", content=content, headers=headers)
+            assert answer.status_code in (403, 413), path
+    assert "Traceback" not in server.log.read_text()
 
 
-@contextmanager
-def opened_page(server: Server, browser: Browser, request: pytest.FixtureRequest, **options: Any) -> Iterator[Page]:
-    """The page, open in a browser; no request of it may leave the machine. How it looks at the end is kept."""
-    hosts: set[str | None] = set()
-    context = browser.new_context(**options)
-    context.set_default_timeout(1000 * PATIENCE_S)
-    context.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
-    page = context.new_page()
-    page.goto(server.url)
-    page.locator("#intro").wait_for()
-    yield page
-    page.screenshot(path=ROOT / "screenshots" / f"{request.node.name}.png", full_page=True)
-    context.close()
-    assert hosts - {None} <= LOOPBACK, "a request left the machine"  # data: and blob: have no host
+@pytest.mark.parametrize("body", [{}, {"nonsense": 1}, {"photo": 1}, {"photo": None, "nonsense": 1}])
+def test_arguments_by_name_that_do_not_fit_are_refused_with_a_sentence(server: Server, body: dict[str, Any]) -> None:
+    answer = httpx.post(f"{server.url}/gradio_api/call/v2/fill", json=body)
+    if answer.status_code == 200:  # the names fit, and the values are refused
+        stream = f"{server.url}/gradio_api/call/fill/{answer.json()['event_id']}"
+        assert "event: error" in httpx.get(stream, timeout=PATIENCE_S).text
+    else:
+        assert answer.status_code == 422
+        assert len(answer.text) > 20
+    assert "Traceback" not in server.log.read_text()
 
 
-@pytest.fixture(params=[1], ids=lambda scale: f"{scale}x")
-def tab(server: Server, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    size = {"width": 1280, "height": 900}
-    with opened_page(server, chromium, request, viewport=size, device_scale_factor=request.param) as page:
-        page.wait_for_selector("#editor canvas")
-        yield page
-
-
-@pytest.fixture(params=["light", "dark"])
-def phone(server: Server, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    size = {"width": 390, "height": 844}
-    options = {"viewport": size, "has_touch": True, "is_mobile": True, "color_scheme": request.param}
-    with opened_page(server, chromium, request, **options) as page:
-        page.wait_for_selector("#editor canvas")
-        yield page
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-
-
-def upload(page: Page, path: Path) -> None:
-    page.locator("#photo input[type=file]").set_input_files(path)
-    wait_for_photo(page)
-
-
-def wait_for_photo(page: Page) -> None:
-    """Until the photo is seen in the editor, and its brush is out."""
-    page.wait_for_selector('#editor button[aria-label="Brush Size"]')
-    while seen(page)[100:-100, 100:-100].std() < 5:  # it is one colour
-        pass
-
-
-def seen(page: Page) -> np.ndarray:
-    """The editor's canvas (H, W, 3) as it shows."""
-    return np.array(Image.open(io.BytesIO(page.locator("#editor canvas").first.screenshot())).convert("RGB")).astype(
-        int
+def begin_upload(server: Server, sent: bytes) -> socket.socket:
+    """An upload that announces more than it sends."""
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    connection = socket.create_connection((host, int(port)))
+    head = (
+        "POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
     )
+    connection.sendall(head.encode() + sent)
+    return connection
 
 
-def brushed(page: Page) -> int:
-    """How many pixels of the screen have the brush's colour."""
-    return int((abs(seen(page) - ImageColor.getrgb(app.BRUSH_COLOR)).max(axis=2) < 4).sum())
+def wait_until(true: Any) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
-def middle(page: Page) -> tuple[float, float]:
-    page.locator("#editor").scroll_into_view_if_needed()
-    box = page.locator("#editor canvas").first.bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+def test_an_upload_that_breaks_off_leaves_no_file_and_no_traceback(server: Server) -> None:
+    def halves() -> set[Path]:
+        return {path for path in server.uploads.glob("tmp*") if path.is_file()}
+
+    before = halves()
+    connections = [begin_upload(server, bytes(100_000)) for _ in range(5)]
+    wait_until(lambda: len(halves() - before) == 5)
+    for connection in connections:
+        connection.close()
+    wait_until(lambda: not halves() - before)
+    for _ in range(3):
+        begin_upload(server, b"").close()
+    stream = f"{server.url}/gradio_api/queue/data?session_hash=nobody"
+    assert httpx.get(stream).status_code == 200
+    assert httpx.get(server.url).status_code == 200
+    assert "Traceback" not in server.log.read_text()
 
 
-def stroke(page: Page, half: int = 60) -> None:
-    """From left to right across the middle of the photo."""
-    x, y = middle(page)
-    page.mouse.move(x - half, y)
-    page.mouse.down()
-    page.mouse.move(x + half, y, steps=12)
-    page.mouse.up()
-
-
-def brush(page: Page) -> None:
-    """A stroke that is seen."""
-    while brushed(page) < 1000:
-        stroke(page)
-
-
-def fill(page: Page, name: str) -> np.ndarray:
-    """Press Fill, wait, and download: the result as an array, which comes under that name."""
-    after = "document.querySelector('#result img.fixed')?.src"
-    last = page.evaluate(after)
-    page.locator("#fill").click()
-    page.wait_for_function(f"last => {after} && {after} != last", arg=last)
-    page.wait_for_selector("#download:not([disabled])")
-    with page.expect_download() as download:
-        page.locator("#download").click()
-    assert download.value.suggested_filename == name
-    with Image.open(download.value.path()) as picture:
-        return np.array(picture)
-
-
-def last_strokes(server: Server) -> Image.Image:
-    """What the editor handed over last."""
-    path = max(server.uploads.rglob("layer_0.png"), key=lambda path: path.stat().st_mtime)
-    with Image.open(path) as picture:
-        return picture.convert("RGBA")
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(
-    "tab", [1, pytest.param(2, marks=pytest.mark.slow)], indirect=True, ids=lambda scale: f"{scale}x"
-)
-def test_filling_changes_what_is_brushed_over_and_not_one_byte_else(tab: Page, server: Server, tmp_path: Path) -> None:
-    photo = photo_of(900, 1206, channels=3)  # larger than the copy that is brushed on
-    Image.fromarray(photo).save(tmp_path / "photo.png")
-    upload(tab, tmp_path / "photo.png")
-    sent: list[str] = []
-    tab.on("request", lambda request: sent.append(request.url))
-    brush(tab)
-    assert not sent, "a stroke alone sends nothing"
-    result = fill(tab, "photo.png")
-    hole = hole_at((1206, 900), [last_strokes(server)])
-    assert hole[450, 603]
-    assert hole.mean() < 0.5
-    assert result.shape == photo.shape
-    assert np.array_equal(result[~hole], photo[~hole])
-    assert (result[hole] != photo[hole]).any()
-    shown = [tab.request.get(str(image.get_attribute("src"))).body() for image in tab.locator("#result img").all()]
-    for bytes_, expected in zip(shown, (photo, result), strict=True):
-        assert np.array_equal(np.array(Image.open(io.BytesIO(bytes_))), expected)
-
-
-@pytest.mark.browser
-def test_pressing_fill_too_early_says_what_is_missing(tab: Page, tmp_path: Path) -> None:
-    tab.locator("#fill").click()
-    tab.get_by_test_id("toast-text").get_by_text("There is no photo yet").wait_for()
-    Image.fromarray(photo_of(32, 32, channels=3)).save(tmp_path / "photo.png")
-    upload(tab, tmp_path / "photo.png")
-    tab.locator("#fill").click()
-    tab.get_by_test_id("toast-text").get_by_text("Nothing is brushed over yet").wait_for()
-    tab.wait_for_selector("#fill:not(.busy)")
-    assert tab.locator("#download").is_disabled()
-
-
-@pytest.mark.browser
-def test_a_broken_photo_is_told_in_a_sentence(tab: Page, tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    tab.locator("#photo input[type=file]").set_input_files(tmp_path / "broken.jpg")
-    tab.get_by_test_id("toast-text").get_by_text("broken.jpg is").wait_for()
-
-
-@pytest.mark.browser
-def test_an_example_can_be_filled_and_filled_again_and_undone(tab: Page, server: Server) -> None:
-    tab.locator("#examples .gallery-item").nth(1).click()
-    wait_for_photo(tab)
-    brush(tab)
-    name = EXAMPLES[1].name
-    first = fill(tab, name)
-    with Image.open(EXAMPLES[1]) as picture:
-        example = np.array(picture).astype(int)
-    hole = hole_at(first.shape[1::-1], [last_strokes(server)])
-    assert first.shape == example.shape
-    assert hole.any()
-    assert abs(first - example)[~hole].mean() < 3  # compressed again
-    tab.locator("#continue").click()
-    tab.wait_for_selector("#download[disabled]")
-    wait_for_photo(tab)
-    tab.locator("#fill").click()
-    tab.get_by_test_id("toast-text").get_by_text("Nothing is brushed over yet").wait_for()
-    tab.locator("#undo").click()
-    wait_for_photo(tab)
-    tab.locator("#undo").click()
-    tab.get_by_test_id("toast-text").get_by_text("nothing to go back to").wait_for()
-
-
-@pytest.mark.browser
-def test_a_pasted_photo_opens(tab: Page) -> None:
-    paste = """async () => {
-      const canvas = Object.assign(document.createElement('canvas'), {width: 60, height: 40})
-      const blob = await new Promise(done => canvas.toBlob(done))
-      const clipboardData = new DataTransfer()
-      clipboardData.items.add(new File([blob], 'pasted.png', {type: 'image/png'}))
-      document.dispatchEvent(new ClipboardEvent('paste', {clipboardData}))
-    }"""
-    for _ in range(2):  # the second replaces the first
-        tab.evaluate(paste)
-        wait_for_photo(tab)
-    assert tab.locator("#photo").get_by_text("pasted").count() == 1
-
-
-@pytest.mark.browser
-def test_a_finger_paints_on_a_phone_and_nothing_is_wider_than_its_screen(
-    phone: Page, server: Server, tmp_path: Path
-) -> None:
-    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
-    upload(phone, tmp_path / "photo.png")
-    x, y = middle(phone)
-    finger = phone.context.new_cdp_session(phone)
-    while brushed(phone) < 500:
-        for kind, left in [("touchStart", -60), *(("touchMove", left) for left in range(-50, 61, 10))]:
-            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + left, "y": y}]})
-        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    result = fill(phone, "photo.png")
-    hole = hole_at((800, 600), [last_strokes(server)])
-    assert hole[300, 400]
-    assert np.array_equal(result[~hole], photo_of(600, 800, channels=3)[~hole])
-
-
-@pytest.mark.browser
-def test_every_tab_is_in_sight_on_a_phone(phone: Page) -> None:
-    for name in ("Compare", "Networks", "API", "Fill"):
-        phone.get_by_role("tab", name=name).tap()
-        phone.get_by_role("tab", name=name, selected=True).wait_for()
-
-
-@pytest.mark.browser
-def test_a_full_queue_is_told_in_a_sentence(tab: Page) -> None:
-    tab.locator("#examples .gallery-item").nth(1).click()
-    wait_for_photo(tab)
-    full = {"detail": "Queue is full. Max size is 20 and size is 20."}
-    tab.route("**/queue/join*", lambda route: route.fulfill(status=503, json=full))
-    tab.locator("#fill").click()
-    tab.get_by_test_id("toast-text").filter(has_text=re.compile("full|busy")).wait_for()
-
-
-@pytest.mark.browser
-def test_where_nothing_can_be_brushed_a_sentence_says_so_and_a_mask_does(
-    server: Server, chromium: Browser, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    blind = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, "--disable-3d-apis"])
-    Image.fromarray(photo_of(40, 60, channels=3)).save(tmp_path / "photo.png")
-    Image.fromarray(some_hole(40, 60)).save(tmp_path / "mask.png")
-    with opened_page(server, blind, request) as page:
-        page.get_by_text("This browser cannot show the brush").wait_for()
-        page.locator("#photo input[type=file]").set_input_files(tmp_path / "photo.png")
-        page.locator("#photo .download").wait_for()
-        page.get_by_role("button", name="More choices").click()
-        page.locator("#mask input[type=file]").set_input_files(tmp_path / "mask.png")
-        page.locator("#mask .download").wait_for()
-        result = fill(page, "photo.png")
-    blind.close()
-    assert np.array_equal(result[~some_hole(40, 60)], photo_of(40, 60, channels=3)[~some_hole(40, 60)])
-
-
-@pytest.mark.browser
 @pytest.mark.slow
-def test_every_tab_shows_its_content(tab: Page) -> None:
-    tab.locator("#examples .gallery-item").nth(0).click()
-    wait_for_photo(tab)
-    brush(tab)
-    tab.get_by_role("tab", name="Compare").click()
-    tab.locator("#compare").click()
-    tab.locator("#gallery img").nth(2).wait_for()
-    picture, caption = (tab.locator(f"#gallery {part}").first.bounding_box() for part in ("img", ".caption-label"))
-    assert picture is not None
-    assert caption is not None
-    assert caption["y"] >= picture["y"] + picture["height"] - 1, "it hides nothing"
-    tab.get_by_role("tab", name="Networks").click()
-    tab.get_by_role("button", name="faces").click()
-    tab.get_by_text("PSNR in the hole").first.wait_for()
-    tab.get_by_role("tab", name="API").click()
-    tab.locator("#programs code").get_by_text("api_name").first.wait_for()
+def test_what_was_filled_goes_by_a_timer(files: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "page").mkdir()
+    with served(tmp_path / "page", {"INPAINT_MODEL": "telea", "INPAINT_KEEP": "5"}) as server:
+        before = {path for path in server.uploads.rglob("*") if path.is_file()}  # pictures of the page itself
+        (filled,) = output_of(server, "fill_hole", page_request(server, tmp_path))["data"]
+        connection = begin_upload(server, bytes(1000))
+        wait_until(lambda: not Path(filled["patch"]).exists())
+        wait_until(lambda: {path for path in server.uploads.rglob("*") if path.is_file()} <= before)
+        connection.close()
 
 
-@pytest.mark.browser
-def test_what_is_erased_again_is_not_filled(tab: Page, server: Server, tmp_path: Path) -> None:
-    Image.fromarray(np.full((600, 800, 3), 90, dtype=np.uint8)).save(tmp_path / "photo.png")
-    tab.locator("#photo input[type=file]").set_input_files(tmp_path / "photo.png")
-    tab.wait_for_selector('#editor button[aria-label="Brush Size"]')
-    brush(tab)
-    fill(tab, "photo.png")
-    before = hole_at((800, 600), [last_strokes(server)])
-    tab.locator('#editor button[aria-label="Erase"]').click()
-    stroke(tab, half=20)
-    fill(tab, "photo.png")
-    left = hole_at((800, 600), [last_strokes(server)])
-    assert before[300, 400]
-    assert not left[300, 400]
-    assert 0 < left.sum() < before.sum()
-
-
-@pytest.mark.browser
-def test_the_slider_uncovers_what_was_there_before(tab: Page, tmp_path: Path) -> None:
-    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
-    upload(tab, tmp_path / "photo.png")
-    brush(tab)
-    fill(tab, "photo.png")
-    handle = tab.locator("#result [data-testid=slider] .icon.center")
-    handle.scroll_into_view_if_needed()
-    before = handle.bounding_box()
-    assert before is not None
-    tab.mouse.move(before["x"] + before["width"] / 2, before["y"] + before["height"] / 2)
-    tab.mouse.down()
-    tab.mouse.move(before["x"] + 200, before["y"] + before["height"] / 2, steps=5)
-    tab.mouse.up()
-    after = handle.bounding_box()
-    assert after is not None
-    assert after["x"] > before["x"] + 100
-
-
-def divided_at(page: Page) -> float:
-    """Where the divider is in the result, from 0 on the left to 1."""
-    picture, divider = (
-        page.locator(f"#result {part}").bounding_box() for part in ("img.fixed", "[data-testid=slider] .inner")
-    )
-    assert picture is not None
-    assert divider is not None
-    return (divider["x"] + divider["width"] / 2 - picture["x"]) / picture["width"]
-
-
-@pytest.mark.browser
-def test_keys_move_the_divider_between_before_and_after(tab: Page, tmp_path: Path) -> None:
-    Image.fromarray(photo_of(600, 800, channels=3)).save(tmp_path / "photo.png")
-    upload(tab, tmp_path / "photo.png")
-    brush(tab)
-    divider = tab.get_by_role("slider", name="How much is shown of the photo before")
-    assert divider.count() == 0, "there is nothing to divide"
-    for _ in range(2):  # it survives a second fill
-        fill(tab, "photo.png")
-        tab.locator("#result button[aria-label=Fullscreen]").focus()
-        tab.keyboard.press("Tab")
-        assert divider.evaluate("divider => divider.matches(':focus-visible')")
-        ring = tab.locator("#result .icon-wrap").evaluate("handle => getComputedStyle(handle).outlineStyle")
-        assert ring == "solid"
-        start = divided_at(tab)
-        assert abs(start - int(divider.input_value()) / 100) < 0.01
-        for _ in range(5):
-            tab.keyboard.press("ArrowRight")
-        assert abs(divided_at(tab) - start - 0.05) < 0.01
-        tab.keyboard.press("Home")
-        assert abs(divided_at(tab)) < 0.01
-
-
-@pytest.mark.browser
-def test_every_example_says_what_it_shows(tab: Page) -> None:
-    for name in ("a cat's face", "a person on a spiral staircase"):
-        tab.locator("#examples").get_by_role("button", name=name, exact=True).wait_for()
-    assert tab.locator("#examples .gallery-item[aria-label]").count() == len(EXAMPLES)
-
-
-@pytest.mark.browser
-def test_the_limits_are_said_where_a_photo_is_chosen_and_when_one_is_over_them(
-    narrow: Server, chromium: Browser, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    Image.fromarray(photo_of(1000, 1200, channels=3)).save(tmp_path / "heavy.png")  # 3.6 MB
-    Image.new("L", (2000, 1500)).save(tmp_path / "wide.png")
-    with opened_page(narrow, chromium, request) as page:
-        page.locator("#photo").get_by_text("up to 1 MB, 2 megapixels").wait_for()
-        for name, sentence in (
-            ("heavy.png", 'exceed the maximum.* 1.0 Mb: "heavy.png"'),
-            ("wide.png", "3.*megapixels"),
-        ):
-            page.locator("#photo input[type=file]").set_input_files(tmp_path / name)
-            page.get_by_test_id("toast-text").filter(has_text=re.compile(sentence)).wait_for()
-            page.locator("#photo button[aria-label=Clear]").click()
-            page.locator("#photo input[type=file]").wait_for(state="attached")
-        page.get_by_role("button", name="More choices").click()
-        page.locator("#mask input[type=file]").set_input_files(tmp_path / "heavy.png")
-        page.get_by_test_id("toast-text").filter(has_text="exceed the maximum").nth(1).wait_for()
-
-
-def choose(page: Page, method: str) -> None:
-    """Fill with that method, which is named in words."""
-    page.locator("#method input").click()
-    page.get_by_role("option", name=app.WORDS[method]).click()
-    page.wait_for_function("words => document.querySelector('#method input').value == words", arg=app.WORDS[method])
-
-
-@pytest.mark.browser
-def test_the_words_of_every_method_fit_on_a_phone(phone: Page) -> None:
-    field = phone.locator("#method input")
-    for name in app.METHODS:
-        choose(phone, name)
-        assert field.evaluate("field => field.scrollWidth <= field.clientWidth"), name
-
-
-def give_mask(page: Page, path: Path) -> None:
-    page.locator("#mask input[type=file]").set_input_files(path)
-    page.locator("#mask .download").wait_for()
-
-
-@pytest.mark.browser
-def test_a_mask_goes_with_the_photo_that_it_filled_and_one_for_the_next_photo_stays(tab: Page, tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        Image.fromarray(photo_of(40, 60, channels=3)).save(tmp_path / f"{name}.png")
-        Image.fromarray(some_hole(40, 60)).save(tmp_path / f"{name} mask.png")
-    given = tab.locator("#mask .download")
-    tab.get_by_role("button", name="More choices").click()
-    give_mask(tab, tmp_path / "first mask.png")
-    upload(tab, tmp_path / "first.png")
-    assert given.count() == 1, "a mask may come before its photo"
-    fill(tab, "first.png")
-    assert given.count() == 1, "another method may fill the same hole"
-    tab.locator("#continue").click()
-    given.wait_for(state="detached")
-    wait_for_photo(tab)
-    give_mask(tab, tmp_path / "second mask.png")
-    fill(tab, "first.png")
-    tab.locator("#undo").click()
-    given.wait_for(state="detached")
-    wait_for_photo(tab)
-    give_mask(tab, tmp_path / "first mask.png")
-    fill(tab, "first.png")
-    tab.locator("#mask button[aria-label=Clear]").click()
-    give_mask(tab, tmp_path / "second mask.png")  # for the next photo, which comes now
-    tab.locator("#photo button[aria-label=Clear]").click()
-    tab.wait_for_selector("#download[disabled]")
-    upload(tab, tmp_path / "second.png")
-    assert given.count() == 1
-    fill(tab, "second.png")
-    tab.locator("#examples .gallery-item").nth(1).click()
-    given.wait_for(state="detached")
-
-
-@pytest.mark.browser
-@pytest.mark.slow
-def test_a_photo_of_twelve_megapixels_held_upright_comes_back_whole(tab: Page, server: Server, tmp_path: Path) -> None:
-    small = Image.fromarray(photo_of(40, 30, channels=3)).resize((4000, 3000), Image.Resampling.BICUBIC)
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6  # to be turned right by 90 degrees
-    small.save(tmp_path / "camera.jpg", exif=exif, quality=92)
-    with Image.open(tmp_path / "camera.jpg") as picture:
-        photo = np.array(ImageOps.exif_transpose(picture))
-    assert photo.shape == (4000, 3000, 3)
-    upload(tab, tmp_path / "camera.jpg")
-    choose(tab, "telea")
-    tab.get_by_role("button", name="More choices").click()
-    tab.get_by_label("PNG – what was not brushed over stays exact").check()
-    brush(tab)
-    tab.locator("#fill").click()
-    tab.wait_for_selector("#download:not([disabled])")
-    with tab.expect_download() as download:
-        tab.locator("#download").click()
-    assert download.value.suggested_filename == "camera.png"
-    with Image.open(download.value.path()) as picture:
-        assert picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
-        result = np.array(picture)
-    hole = hole_at((3000, 4000), [last_strokes(server)])
-    assert result.shape == photo.shape
-    assert hole[2000, 1500]
-    assert hole.mean() < 0.2
-    assert np.array_equal(result[~hole], photo[~hole])
-    assert (result[hole] != photo[hole]).any()
-    tab.wait_for_function(
-        "[...document.querySelectorAll('#result img')].every(picture => picture.naturalWidth == 3000)"
-    )
+def test_one_address_has_a_share_of_the_queue(narrow: Server, files: dict[str, Any], tmp_path: Path) -> None:
+    request = page_request(narrow, tmp_path)
+    event = {"fn_index": number_of(narrow, "fill_hole"), "data": [request | {"method": "biharmonic"}]}
+    statuses = []
+    for visitor in range(8):
+        sent = httpx.post(f"{narrow.url}/gradio_api/queue/join", json=event | {"session_hash": f"share{visitor}"})
+        statuses.append(sent.status_code)
+    assert statuses[:3] == [200, 200, 200]
+    assert 429 in statuses
+    assert httpx.get(narrow.url).status_code == 200, "the rest of the page answers"

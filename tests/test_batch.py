@@ -204,7 +204,7 @@ def test_shards_fill_what_one_run_fills(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 
-def test_run_tells_that_a_process_was_ended_from_outside(tmp_path: Path) -> None:
+def test_run_tells_that_a_process_was_killed(tmp_path: Path) -> None:
     for number in range(40):
         photo_at(tmp_path / f"photos/{number}.png", number)
     mask_at(tmp_path / "mask.png")
@@ -220,7 +220,7 @@ def test_run_tells_that_a_process_was_ended_from_outside(tmp_path: Path) -> None
     os.kill(workers[0], signal.SIGKILL)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "a process was ended from outside, probably for want of memory" in said
+    assert "a process was killed, probably because memory ran out" in said
 
 
 def test_run_without_photos_left_starts_no_process(tmp_path: Path) -> None:

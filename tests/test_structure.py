@@ -23,18 +23,12 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
     "gradio": {"app"},
-    "argparse": {
-        "app",
-        "inpaint_hub.cli",
-        "train_accelerate",
-        "inpaint_hub.training.arguments",
-        "inpaint_hub.training.build",
-        "inpaint_hub.training.run",
-    },
+    "argparse": {"app", "inpaint_hub.cli", *(f"inpaint_hub.training.{name}" for name in ("arguments", "build", "run"))}
+    | {"train_accelerate"},
     "accelerate": {"train_accelerate"},
     "datasets": {"inpaint_hub.data.sources", "inpaint_hub.data.streaming"},
     "fsspec": {"inpaint_hub.data.sources"},
-    "cv2": {"inpaint_hub.methods.classical", "inpaint_hub.imaging.deep_color"},
+    "cv2": {"inpaint_hub.methods.classical", "inpaint_hub.imaging.deep_color", "inpaint_hub.web.selection"},
     "patchmatch": {"inpaint_hub.methods.classical"},
     "matplotlib": {"inpaint_hub.training.history", "inpaint_hub.evaluation.report"},
     "skimage": {"inpaint_hub.methods.classical", "inpaint_hub.metrics"},

@@ -22,11 +22,12 @@ import torch
 from conftest import ROOT
 from datasets import Dataset, Features
 from datasets import Image as ImageFeature
+from hub_server import TOKEN, USER, HubServer
 from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from inpaint_hub import Discriminator, Inpainter
+from inpaint_hub import Discriminator, Generator, Inpainter
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
 from inpaint_hub.training import checkpoint
@@ -36,7 +37,7 @@ from inpaint_hub.training.history import ERRORS, TrainingState, append_row, larg
 from inpaint_hub.training.launch import STOPPED, precision
 from inpaint_hub.training.recipes import PRESETS, Recipe
 from inpaint_hub.training.run import restore
-from train_accelerate import starting_folder
+from train_accelerate import save_model, starting_folder
 
 STEPS = 20
 SETTINGS = [
@@ -610,3 +611,94 @@ def test_two_processes_share_a_stream_resume_it_and_do_not_hand_it_to_one(shards
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 1
     assert "started with other settings (processes 2 -> 1)" in printed
+
+
+def push(server: HubServer, pictures: Path, folder: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
+    """A small run that pushes to this Hub; the token comes with a flag alone."""
+    around = server.environment(folder.parent / "home") | {"OMP_NUM_THREADS": "1"} | environment
+    around = {name: value for name, value in around.items() if name != "HF_TOKEN"}
+    command = [sys.executable, "train_accelerate.py", "--train_data_dir", pictures, "--output_dir", folder, *SETTINGS]
+    command += ["--max_train_steps", "2", "--push_to_hub", *more]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=around, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_token_given_as_a_flag_serves_the_push_and_private_weights(pictures: Path, tmp_path: Path) -> None:
+    Generator().save_pretrained(tmp_path / "weights")
+    files = {name: (tmp_path / "weights" / name).read_bytes() for name in ("config.json", "model.safetensors")}
+    with HubServer() as server:
+        server.add(f"{USER}/weights", files=files, private=True)
+        more = ["--hub_token", TOKEN, "--init_from", f"{USER}/weights", "--push_every", "1"]
+        process = push(server, pictures, tmp_path / "mine", *more)
+        printed = process.communicate(timeout=280)[0]
+        assert process.returncode == 0, printed
+        card = server.files(f"{USER}/mine")["README.md"].decode()
+        commits = len(server.commits(f"{USER}/mine"))
+    assert f'Inpainter.from_pretrained("{USER}/mine")' in card
+    assert "comes without a discriminator: a new one begins from random weights" in printed
+    assert TOKEN not in card
+    assert commits == 3, "the Hub's own, one on the way, one at the end"
+
+
+@pytest.mark.slow
+def test_a_stop_while_the_model_is_pushed_pushes_nothing(pictures: Path, tmp_path: Path) -> None:
+    with HubServer() as server:
+        server.may_push.clear()
+        process = push(server, pictures, tmp_path / "mine", "--hub_token", TOKEN)
+        deadline = time.monotonic() + 250
+        while not any("preupload" in request for request in server.requests):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        printed = process.communicate(timeout=100)[0]
+        server.may_push.set()
+        assert process.returncode == STOPPED, printed
+        assert set(server.files(f"{USER}/mine")) == {".gitattributes"}
+    assert "SIGTERM: stopping" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "more", "environment", "says"),
+    [
+        ("my run", ["--hub_token", TOKEN], {}, "cannot push: 'my run' is no name for a model on the Hub"),
+        ("mine", [], {}, "cannot push: the Hub takes no token, or not this one"),
+        ("mine", ["--hub_token", TOKEN, "--hub_model_id", "other/mine"], {}, "this token may not write to other/mine"),
+        ("mine", ["--hub_token", TOKEN], {"HF_HUB_OFFLINE": "1"}, "cannot push: the Hub cannot be reached"),
+    ],
+)
+def test_a_push_that_cannot_be_is_refused_at_the_start(
+    folder: str, more: list[str], environment: dict[str, str], says: str, pictures: Path, tmp_path: Path
+) -> None:
+    with HubServer() as server:
+        process = push(server, pictures, tmp_path / folder, *more, **environment)
+        printed = process.communicate(timeout=280)[0]
+    assert process.returncode == 1
+    assert says in printed
+    assert "Traceback" not in printed
+
+
+def test_save_model_replaces_a_model_and_keeps_an_edited_card(tmp_path: Path) -> None:
+    def save(seed: int) -> dict[str, bytes]:
+        torch.manual_seed(seed)
+        save_model(Generator(), Discriminator(16), {"note": f"Number {seed}."}, tmp_path)
+        return {
+            path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+        }
+
+    first, second = save(1), save(2)
+    assert (
+        first.keys()
+        == second.keys()
+        == {"README.md", "config.json", "model.safetensors", "figures.json"}
+        | {f"discriminator/{name}" for name in ("README.md", "config.json", "model.safetensors")}
+    )
+    assert first["model.safetensors"] != second["model.safetensors"]
+    assert b"Number 2." in second["README.md"]
+    (tmp_path / "README.md").write_bytes(second["README.md"] + b"My own words.")
+    third = save(3)
+    assert third["README.edited.md"].endswith(b"My own words.")
+    assert b"Number 3." in third["README.md"]

@@ -270,12 +270,14 @@ def _drawn(key: bytes, shares: dict[str, float]) -> str:
 
 
 def square(picture: Image.Image, side: int, resampling: Image.Resampling = Image.Resampling.LANCZOS) -> np.ndarray:
-    """(side, side, ...): the centre of the picture, its short side scaled to `side` px."""
+    """(side, side, ...): the centre of the picture, its short side scaled to `side` px; only what is kept is scaled."""
     if picture.size != (side, side):
         scale = side / min(picture.size)
-        width, height = (max(side, round(length * scale)) for length in picture.size)
-        left, top = (width - side) // 2, (height - side) // 2
-        picture = picture.resize((width, height), resampling).crop((left, top, left + side, top + side))
+        lengths = [max(side, round(length * scale)) for length in picture.size]
+        starts = [(length - side) // 2 for length in lengths]
+        edges = [*starts, *(start + side for start in starts)]
+        box = [edge * picture.size[n % 2] / lengths[n % 2] for n, edge in enumerate(edges)]
+        picture = picture.resize((side, side), resampling, box=(box[0], box[1], box[2], box[3]))
     return np.asarray(picture)
 
 

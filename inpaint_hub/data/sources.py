@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
-from ..imaging.contract import DEEP, unpack
+from ..imaging.contract import MODES_16BIT, unpack
 from .image_files import find_images
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AHEAD = 64  # pictures being decoded while one is used
+CHUNK = 8  # of them that a thread takes at a time
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ def content(row: dict[str, Any]) -> bytes:
 
 def _rgb(picture: Image.Image) -> Image.Image:
     """The picture in 8-bit RGB: 16 bits scaled, not cut off at 255, and what is transparent shown on white."""
-    if picture.mode == "F" or picture.mode in DEEP:
+    if picture.mode == "F" or picture.mode in MODES_16BIT:
         values, _ = unpack(picture, np.zeros(picture.size[::-1], dtype=bool))
         return Image.fromarray(np.rint(values[0] * 255).astype(np.uint8))
     if picture.has_transparency_data:
@@ -224,9 +225,19 @@ def _rgb(picture: Image.Image) -> Image.Image:
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """`work(item)` of each, in order, on all cores: Pillow decodes and scales without the interpreter's lock."""
     items = iter(items)
+
+    def chunks() -> Iterator[list[Item]]:
+        while chunk := [*itertools.islice(items, CHUNK)]:
+            yield chunk
+
+    some = chunks()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = deque(pool.submit(work, item) for item in itertools.islice(items, AHEAD))
+        waiting = deque(pool.submit(_each, work, chunk) for chunk in itertools.islice(some, AHEAD // CHUNK))
         while waiting:
             done = waiting.popleft()
-            waiting.extend(pool.submit(work, item) for item in itertools.islice(items, 1))
-            yield done.result()
+            waiting.extend(pool.submit(_each, work, chunk) for chunk in itertools.islice(some, 1))
+            yield from done.result()
+
+
+def _each(work: Callable[[Item], Result], items: list[Item]) -> list[Result]:
+    return [work(item) for item in items]

@@ -134,9 +134,9 @@ def fill_all(name: str, images: np.ndarray, holes: np.ndarray, seed: int) -> Fil
         ValueError: There is no such method, or it cannot fill a hole.
         ImportError: Its library is not installed.
     """
-    from ..methods.registry import named
+    from ..methods.registry import get_method
 
-    method = named(name)
+    method = get_method(name)
     method(images[0], holes[0], seed=seed)  # the first call loads libraries and weights
     results, milliseconds = np.empty_like(images), []
     with warnings.catch_warnings():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from .extrapolation import extrapolate
-from .pillow_modes import DEEP, LUMA, Patch, continue_alpha, paste_into, pixels_of, union
+from .pillow_modes import LUMA, MODES_16BIT, Patch, continue_alpha, paste_into, pixels_of, union
 from .run_lengths import decode_run_lengths
 
 if TYPE_CHECKING:
@@ -25,17 +25,25 @@ if TYPE_CHECKING:
 
 ImageLike = TypeVar("ImageLike")
 
-FULL = {"u1": 255, "u2": 65535}  # white, by dtype; floats end at 1
+MAX_VALUE = {"u1": 255, "u2": 65535}  # white, by dtype; floats end at 1
 ROUNDING = 1e-3  # that a float may be outside of 0..1: resampling and arithmetic overshoot a little
 
 
-def opened(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The image's values (N, H, W, 1 | 3 | 4) as they are stored, and the hole (N, H, W) bool.
+def to_arrays(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Convert image and mask to arrays, and check them.
 
-    N is 1 but for a batch of tensors; one mask serves a whole batch. `known_pixels` makes an image of
-    any part of the values, so that a large photo need not be converted as a whole. The values may be
-    the caller's own memory: never write to them. Raises `ValueError` where image or mask is not what
-    the module's first lines say.
+    `known_pixels` makes an image of any part of the values, so that a large photo need not be converted as a whole.
+
+    Args:
+        image: An image as the module's first lines say.
+        mask: Its mask; one serves a whole batch.
+
+    Returns:
+        The image's values (N, H, W, 1 | 3 | 4) as they are stored, and the hole (N, H, W) bool; N is 1 but for a
+        batch of tensors. The values may be the caller's own memory: never write to them.
+
+    Raises:
+        ValueError: Image or mask is not what it should be.
     """
     values = _values(image)
     hole = _hole(mask, *values.shape[:3])
@@ -66,32 +74,32 @@ def _without_hidden_colors(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 
 def known_pixels(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """(..., H, W, 3) float32 in 0..1, black under the hole, of values (..., H, W, 1 | 3 | 4) and hole (..., H, W)."""
+    """Convert values (..., H, W, 1 | 3 | 4) to (..., H, W, 3) float32 in 0..1, black under the hole (..., H, W)."""
     known = np.zeros((*hole.shape, 3), dtype=np.float32)  # first of all: nothing under the hole leaks
     np.copyto(known, values[..., :3], where=~hole[..., None], casting="same_kind")
     if values.dtype.kind == "f":
         return known.clip(0, 1, out=known)
-    return np.divide(known, FULL[values.dtype.str[1:]], out=known)
+    return np.divide(known, MAX_VALUE[values.dtype.str[1:]], out=known)
 
 
 def unpack(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The known pixels (N, H, W, 3) float32 in 0..1, black under the hole, and the hole (N, H, W) bool.
+    """Convert image and mask to known pixels (N, H, W, 3) float32 in 0..1, black under the hole, and hole (N, H, W).
 
-    Both are copies. Raises what `opened` raises.
+    Both are copies. Raises what `to_arrays` raises.
     """
-    values, hole = opened(image, mask)
+    values, hole = to_arrays(image, mask)
     return known_pixels(values, hole), hole
 
 
 def repack(image: ImageLike, hole: np.ndarray, prediction: np.ndarray) -> ImageLike:
-    """A copy of `image` that holds the prediction (N, H, W, 3) in 0..1 inside `hole` (N, H, W)."""
-    return patched(
+    """Copy an image with a prediction (N, H, W, 3) in 0..1 inside its hole (N, H, W)."""
+    return paste_patches(
         image, [Patch(number, 0, 0, *pair) for number, pair in enumerate(zip(hole, prediction, strict=True))]
     )
 
 
-def patched(image: ImageLike, patches: Iterable[Patch]) -> ImageLike:
-    """A copy of `image` that holds the patches' predictions inside their holes.
+def paste_patches(image: ImageLike, patches: Iterable[Patch]) -> ImageLike:
+    """Copy an image with the patches' predictions inside their holes.
 
     Grey images take its luminance, palettes their nearest colour; alpha is continued from around the hole.
     """
@@ -159,7 +167,7 @@ def _values(image: Any) -> np.ndarray:
         )
     if not values.size:
         raise ValueError(f"image is empty, {'×'.join(map(str, values.shape))}; give one of at least one pixel")
-    if values.dtype.kind != "f" and values.dtype.str[1:] not in FULL:
+    if values.dtype.kind != "f" and values.dtype.str[1:] not in MAX_VALUE:
         raise ValueError(f"image has dtype {values.dtype}; give uint8, uint16, or float in 0..1")
     return values
 
@@ -213,7 +221,7 @@ def _refuse_half_read(values: np.ndarray, hole: np.ndarray) -> None:
 
 
 def is_flat(values: np.ndarray) -> np.ndarray:
-    """(H, W) bool: where a pixel of (H, W) equals its eight neighbours, as no edge of a brush does."""
+    """Mark the pixels of (H, W) that equal their eight neighbours, as none at the edge of a brush does: (H, W) bool."""
     same = np.ones(values.shape, dtype=bool)
     same[0] = same[-1] = same[:, 0] = same[:, -1] = False
     middle = values[1:-1, 1:-1]
@@ -225,7 +233,7 @@ def is_flat(values: np.ndarray) -> np.ndarray:
 
 def _pil_mask(mask: PILImage.Image) -> np.ndarray:
     """The mask's grey values; what is transparent counts as black."""
-    if mask.mode in ("1", "L", "F", *DEEP) and "transparency" not in mask.info:
+    if mask.mode in ("1", "L", "F", *MODES_16BIT) and "transparency" not in mask.info:
         return np.asarray(mask)
     values = pixels_of(mask)
     rgb, alpha = values[..., :3].astype(np.float32) / 255, values[..., 3:].astype(np.float32) / 255
@@ -273,7 +281,7 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 def _quantized(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     values = values.clip(0, 1)
-    return values.astype(dtype) if dtype.kind == "f" else np.rint(values * FULL[dtype.str[1:]]).astype(dtype)
+    return values.astype(dtype) if dtype.kind == "f" else np.rint(values * MAX_VALUE[dtype.str[1:]]).astype(dtype)
 
 
 def _into_tensor(pixels: Any, patches: list[Patch]) -> None:

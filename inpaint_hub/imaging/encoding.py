@@ -13,7 +13,7 @@ from . import containers, deep_color, tiff_tags
 from .containers import Part
 from .metadata import EXIF_HEADER
 from .photo import Photo, decode, first_line
-from .pillow_modes import pixels_of
+from .pillow_modes import OTHER_SPACES, pixels_of
 
 HOLDS = {  # which metadata a format can hold; the formats that are not here, none
     "JPEG": ("icc_profile", "dpi", "xmp", "exif", "comment", "iptc"),
@@ -37,7 +37,8 @@ PNG_LEVEL = 4  # zlib's: two fifths of the time that Pillow's 6 takes, for 1 to 
 SAMPLE_PX = 640  # the side of a photo's middle part, on which its quality is looked for
 NEARLY = 0.97  # of a file's bytes: a picture that was compressed before takes a little less the second time
 SEGMENT = 65_000  # bytes: a JPEG segment holds no more than 65,533
-PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")
+SPACES = {"TIFF": ("CMYK", "LAB", "YCbCr", "RGBX", "RGBa"), "JPEG": ("CMYK", "YCbCr", "RGBX")}  # beside grey and RGB
+HOLD_A_TRANSPARENT_COLOR = ("PNG", "GIF", "JPEG")  # JPEG refuses it, as all that is transparent
 
 LOSSY = (
     "{format} compresses with loss: known pixels were kept until the file was written, and that changes them slightly;"
@@ -136,9 +137,15 @@ def _fitted(photo: Photo, image: Image.Image | np.ndarray, format: str) -> tuple
         return (image, []) if fits else (deep_color.to_8bit(image), [TO_EIGHT_BIT.format(format=format)])
     if format == "JPEG" and image.mode == "P" and not image.has_transparency_data:
         return image.convert("RGB"), []
-    if format == "PNG" and image.mode not in PNG_MODES and image.mode != "F":
+    if format == "PNG" and image.mode == "I":
+        return Image.fromarray(np.asarray(image).astype(np.uint16)), []
+    if image.mode in (*OTHER_SPACES, "RGBa", "La", "PA", "RGBX") and image.mode not in SPACES.get(format, ()):
         note = CONVERTED.format(format=format, mode=image.mode)
-        return _to_rgb(image, photo.metadata.get("icc_profile")), [note]
+        return _to_rgb(image, photo.metadata.get("icc_profile")), [note] if image.mode in OTHER_SPACES else []
+    if "transparency" in image.info and format not in HOLD_A_TRANSPARENT_COLOR:
+        values = pixels_of(image)
+        if values.shape[2] == 4:
+            return Image.fromarray(values), []
     return image, []
 
 

@@ -11,7 +11,7 @@ from .pillow_modes import pixels_of
 from .windows import window_around
 
 HALF = 127.5  # of 8-bit values, as in the contract
-PLAIN_GREY = ("1", "L", "F", *contract.DEEP)
+PLAIN_GREY = ("1", "L", "F", *contract.MODES_16BIT)
 SPAN = 32  # levels between the darkest and the brightest that make a faint mask more than noise
 NOISE = 16  # levels that a JPEG's black may have
 EXACT = 64  # different values, at most, of a picture that was drawn or labelled and not photographed
@@ -24,7 +24,7 @@ LABELS = "the mask is a picture of labels; whatever is not black in it was taken
 ERASED = "the mask is a photo with an erased part; what is transparent in it was taken as the hole"
 
 
-def hole_of(picture: Image.Image) -> tuple[np.ndarray, str | None]:
+def parse_mask(picture: Image.Image) -> tuple[np.ndarray, str | None]:
     """Read the hole that a mask picture means.
 
     Understood are white on black or on transparent, which is what the contract says; strokes of any colour on
@@ -37,7 +37,7 @@ def hole_of(picture: Image.Image) -> tuple[np.ndarray, str | None]:
     Raises:
         ValueError: It is a photo, or has areas of several colours of which none is black.
     """
-    if picture.mode in ("F", *contract.DEEP):
+    if picture.mode in ("F", *contract.MODES_16BIT):
         return _with_labels(np.asarray(picture), *_grey_hole(picture))
     values = pixels_of(picture)
     rgb = np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values[..., :3]
@@ -66,7 +66,7 @@ def hole_of(picture: Image.Image) -> tuple[np.ndarray, str | None]:
 
 def _grey_hole(picture: Image.Image) -> tuple[np.ndarray, str | None]:
     """The hole that a grey picture means: what is above half of white, or of its own range if nothing is."""
-    deep = picture.mode in ("F", *contract.DEEP)
+    deep = picture.mode in ("F", *contract.MODES_16BIT)
     grey = np.asarray(picture if deep else picture.convert("LA").convert("L"), dtype=np.float32)
     if picture.has_transparency_data:
         grey = grey * _alpha_of(pixels_of(picture))
@@ -133,11 +133,15 @@ def _is_photo(colors: np.ndarray) -> bool:
     return bool(between.mean() > 0.5) and len(np.unique(grey)) > 100
 
 
-def checked(hole: np.ndarray, invert: bool | None = None) -> np.ndarray:
-    """The hole (H, W) bool, inverted if `invert`. Raises `ValueError` where it is probably not what was meant.
+def validate_hole(hole: np.ndarray, invert: bool | None = None) -> np.ndarray:
+    """Check that a hole is probably what was meant, and invert it if that is asked.
 
-    That is an empty one; and, unless `invert` is said to be True or False, a full one, and one that holds most
-    of the image and its whole frame: black and white have probably changed places.
+    Args:
+        hole: (H, W) bool.
+        invert: True or False answer the question whether black and white have changed places; None asks it.
+
+    Raises:
+        ValueError: Nothing is hole; or, without an answer, everything is, or most of the image and its whole frame.
     """
     if invert:
         hole = ~hole
@@ -160,13 +164,13 @@ def checked(hole: np.ndarray, invert: bool | None = None) -> np.ndarray:
     return hole
 
 
-def dilated(hole: np.ndarray, px: int) -> np.ndarray:
-    """The hole (H, W) bool, `px` wider in every direction."""
+def dilate(hole: np.ndarray, px: int) -> np.ndarray:
+    """Grow the hole (H, W) bool by `px` in every direction."""
     return _sums_around(hole.astype(np.float64), px) > 0.5 if px else hole
 
 
-def feathered(image: ImageLike, hole: np.ndarray, result: ImageLike, px: int) -> ImageLike:
-    """`result` with the step at the seam spread over `px` pixels inside `hole` (H, W); known pixels stay as they are.
+def feather(image: ImageLike, hole: np.ndarray, result: ImageLike, px: int) -> ImageLike:
+    """Spread the step at the seam of a result over `px` pixels inside `hole` (H, W); known pixels stay as they are.
 
     The step is what known and filled pixels differ by where they touch. It is added to the fill, fading out
     towards the inside, so that colours meet and the texture of the fill stays.

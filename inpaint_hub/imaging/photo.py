@@ -6,8 +6,11 @@ are `ValueError`s that name the file, but for the file system's own `OSError`s.
 
 from __future__ import annotations
 
+import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from PIL import ExifTags, Image, JpegImagePlugin
 from . import containers, deep_color, tiff_tags
 from .containers import Part
 from .metadata import EXIF_HEADER, upright_exif, upright_xmp, without_pictures, without_thumbnail
-from .pillow_modes import DEEP
+from .pillow_modes import MODES_16BIT
 
 TURNS = {  # EXIF orientation: what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,6 +41,7 @@ ENCODERS_OWN = b"Created by OpenJPEG"  # a comment that says nothing of the phot
 EIGHT_BIT = (
     "{name} has {bits} bits a channel; it was read, and is written, with 8, all that this program knows of {format}"
 )
+FIRST_OF_SEVERAL = "the file holds further pictures beside the photo; they were left out"
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,8 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     image, orientation, stored_size = _opened(data, name, max_pixels)
     turn = TURNS.get(orientation)
     bits = deep_color.bits_of(image, data)
-    deep = deep_color.decode_16bit(data, image) if bits == 16 and image.mode not in DEEP else None
-    lost = deep is None and bits > 8 and image.mode not in (*DEEP, "F")
+    deep = deep_color.decode_16bit(data, image) if bits == 16 and image.mode not in MODES_16BIT else None
+    lost = deep is None and bits > 8 and image.mode not in (*MODES_16BIT, "F")
     format = "JPEG" if image.format == "MPO" else str(image.format)
     return Photo(
         name=name,
@@ -100,13 +104,16 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
         settings=_settings(image, data),
         parts=tuple({"JPEG": containers.kept_of_jpeg, "PNG": containers.kept_of_png}.get(format, lambda _: [])(data)),
         tags=_tags_to_keep(data) if format == "TIFF" else {},
-        notes=(EIGHT_BIT.format(name=name, bits=bits, format=format),) * lost,
+        notes=(EIGHT_BIT.format(name=name, bits=bits, format=format),) * lost
+        + (FIRST_OF_SEVERAL,) * (format == "HEIF" and getattr(image, "n_frames", 1) > 1),
         data=data,
     )
 
 
 def _opened(data: bytes, name: str, max_pixels: int | None) -> tuple[Image.Image, int, tuple[int, int]]:
     """The decoded picture, its orientation, and its width and height as stored."""
+    if data[4:8] == b"ftyp" and data[8:12] in HEIF:
+        _register_heif()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -122,25 +129,36 @@ def _opened(data: bytes, name: str, max_pixels: int | None) -> tuple[Image.Image
             image.load()
         pictures = getattr(image, "n_frames", 1)
     except _TooLargeError as error:
-        megapixels, most = image.width * image.height / 10**6, (max_pixels or 0) / 10**6
-        raise ValueError(
-            f"{name} has {megapixels:.2f} megapixels, {most:g} are allowed; scale it down first"
-        ) from error
-    except Image.DecompressionBombError as error:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
-        raise ValueError(f"{name} has more than {limit} megapixels; scale it down first") from error
+        raise ValueError(_too_large(name, image.width * image.height, max_pixels)) from error
+    except Image.DecompressionBombError as error:  # it says how many pixels there are
+        (pixels,) = re.findall(r"\((\d+) pixels\)", str(error))
+        raise ValueError(_too_large(name, int(pixels), max_pixels)) from error
     except Exception as error:  # Pillow does not say what a broken file raises
         if data[4:8] == b"ftyp" and data[8:12] in HEIF:
             raise ValueError(f"{name} is HEIC, which cannot be read here; convert it to JPEG or PNG first") from error
         if isinstance(error, Image.UnidentifiedImageError):
             raise ValueError(f"{name} is no picture of a format that can be read here") from error
         raise ValueError(f"{name} is broken and cannot be read ({first_line(error)})") from error
-    if pictures > 1 and image.format != "MPO":  # what phones write: the photo, then its preview or depth map
+    if pictures > 1 and image.format not in ("MPO", "HEIF"):  # phones write the photo, then its preview or depth map
         raise ValueError(
             f"{name} holds {pictures} pictures, an animation or pages, and only one can be filled;"
             " save the one that you mean as a file of its own"
         )
     return image, orientation, stored_size
+
+
+def _too_large(name: str, pixels: int, max_pixels: int | None) -> str:
+    most = min(max_pixels or pixels, 2 * (Image.MAX_IMAGE_PIXELS or pixels))  # Pillow refuses twice its limit
+    return f"{name} has {pixels / 10**6:.2f} megapixels, {most / 10**6:g} are allowed; scale it down first"
+
+
+@lru_cache(maxsize=1)
+def _register_heif() -> None:
+    """Let Pillow open HEIC, where the library for it is installed."""
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
 
 
 def _orientation(image: Image.Image) -> int:
@@ -256,7 +274,7 @@ def _settings(image: Image.Image, data: bytes) -> dict[str, Any]:
     return {}
 
 
-def fitting(mask: Photo, photo: Photo) -> Image.Image:
+def fit_mask(mask: Photo, photo: Photo) -> Image.Image:
     """Lay a mask picture on the upright photo; it may come upright or as the photo's pixels are stored.
 
     Raises:

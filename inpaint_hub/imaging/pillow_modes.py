@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow converts to grey
-DEEP = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "I": "i4"}  # Pillow's 16-bit modes
+MODES_16BIT = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "I": "i4"}  # Pillow's 16-bit modes
 STRAIGHT = {"RGBa": "RGBA", "La": "LA"}  # modes with premultiplied colours, and those without
 GREY = ("1", "L", "LA", "La")
 OTHER_SPACES = ("CMYK", "YCbCr", "HSV", "LAB")
@@ -49,7 +49,7 @@ def pixels_of(image: Image.Image) -> np.ndarray:
         image.load()
     except (ValueError, OSError, AttributeError) as error:
         raise ValueError(f"image cannot be read ({error}); if its file was closed, open it again") from error
-    if image.mode in DEEP:
+    if image.mode in MODES_16BIT:
         values = np.asarray(image)[:, :, None]
         if values.min() < 0 or values.max() > 65535:
             raise ValueError(f"image has mode I with values from {values.min()} to {values.max()}; give 0..65535")
@@ -109,13 +109,13 @@ def paste_into(image: Image.Image, patches: Iterable[Patch]) -> Image.Image:
     """
     patches = list(patches)
     result = image.copy()
-    if image.mode in DEEP or image.mode == "F":
+    if image.mode in MODES_16BIT or image.mode == "F":
         values = np.array(image)
         for patch in patches:
             grey = patch.prediction[patch.hole].clip(0, 1) @ LUMA
             box = values[patch.top :, patch.left :][: patch.hole.shape[0], : patch.hole.shape[1]]
             box[patch.hole] = grey if image.mode == "F" else np.rint(grey * 65535)
-        result.frombytes(values.astype(DEEP.get(image.mode, "f4")).tobytes())
+        result.frombytes(values.astype(MODES_16BIT.get(image.mode, "f4")).tobytes())
         return result
     hole = union(patches, (image.height, image.width))
     alpha = alpha_of(image)

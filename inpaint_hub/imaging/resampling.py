@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def shrunk(known: np.ndarray, hole: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """Known pixels (h, w, 3) and hole (h, w) at 1/factor of (H, W, 3) and (H, W), rounded up.
+def downscale(known: np.ndarray, hole: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Shrink known pixels (H, W, 3) and hole (H, W) to 1/factor, rounded up.
 
     A pixel is the mean of its block's known ones, and hole where less than half of them are known.
     """
@@ -24,8 +24,8 @@ def shrunk(known: np.ndarray, hole: np.ndarray, factor: int) -> tuple[np.ndarray
     return _array(mean), _array(share)[:, :, 0] < 0.5
 
 
-def resized(known: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Known pixels (S, S, 3) and hole (S, S) at `side` px: a pixel is hole where less than half of it is known."""
+def resize(known: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scale a square of known pixels (S, S, 3) and hole (S, S) to `side` px; a pixel less than half known is hole."""
     if side == len(hole):
         return known, hole
     scale: dict[str, Any] = {"mode": "bilinear", "antialias": True} if side < len(hole) else {"mode": "bilinear"}
@@ -35,16 +35,16 @@ def resized(known: np.ndarray, hole: np.ndarray, side: int) -> tuple[np.ndarray,
     return _array(mean.clamp(0, 1)), _array(share)[:, :, 0] < 0.5
 
 
-def enlarged(values: np.ndarray, like: np.ndarray, factor: int) -> np.ndarray:
-    """(H, W, C) of (h, w, C), `factor` times as large, bilinear, cut to the size of `like` (H, W, ...)."""
+def upscale(values: np.ndarray, like: np.ndarray, factor: int) -> np.ndarray:
+    """Enlarge (h, w, C) `factor` times, bilinearly, and cut it to the size of `like` (H, W, ...)."""
     if factor == 1:
         return values
     large = F.interpolate(_planes(values), scale_factor=factor, mode="bilinear")
     return _array(large)[: like.shape[0], : like.shape[1]]
 
 
-def nearness(hole: np.ndarray, reach_px: int) -> np.ndarray:
-    """(H, W) float32: 1 where known or beside it, falling to 0 at more than `reach_px` from any known pixel."""
+def proximity_weights(hole: np.ndarray, reach_px: int) -> np.ndarray:
+    """Weigh pixels (H, W) float32: 1 where known or beside it, falling to 0 beyond `reach_px` from a known one."""
     reached = _planes(~hole[:, :, None])
     total = torch.zeros_like(reached)
     for _ in range(reach_px):

@@ -50,7 +50,7 @@ def read_tags(block: bytes) -> dict[int, Entry]:
         big = struct.unpack_from(order + "H", block, 2)[0] == 43
         (first,) = struct.unpack_from(order + ("Q" if big else "I"), block, 8 if big else 4)
         return _read_directory(block, first, order, big, depth=2)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise ValueError(f"broken tags ({error})") from error
 
 

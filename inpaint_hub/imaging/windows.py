@@ -28,7 +28,7 @@ class Window(NamedTuple):
         return (self.bottom - self.top) * (self.right - self.left)
 
     def grown(self, context_px: int, multiple: int, shape: tuple[int, ...]) -> Window:
-        """The box with `context_px` around, or to the edges of a photo of `shape` (H, W).
+        """Grow the box by `context_px` on each side, or to the edges of a photo of `shape` (H, W).
 
         Top and left are multiples of `multiple`, so that the grid of a network or of blocks lies on the
         window as on the whole photo; so are bottom and right, unless they are the photo's edge.
@@ -41,12 +41,12 @@ class Window(NamedTuple):
         )
 
     def moved(self, down: int, right: int) -> Window:
-        """The same box, `down` and `right` px further."""
+        """Move the box `down` and `right` px further."""
         return Window(self.top + down, self.left + right, self.bottom + down, self.right + right)
 
 
-def around(hole: np.ndarray) -> Window:
-    """The smallest box that holds every hole pixel of (H, W) bool, which must not be empty."""
+def bounding_box(hole: np.ndarray) -> Window:
+    """Find the smallest box that holds every hole pixel of (H, W) bool, which must not be empty."""
     rows = np.flatnonzero(hole.any(axis=1))
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     columns = np.flatnonzero(hole[top:bottom].any(axis=0))
@@ -54,15 +54,15 @@ def around(hole: np.ndarray) -> Window:
 
 
 def window_around(hole: np.ndarray, context_px: int, multiple: int) -> Window:
-    """The smallest window that holds every hole pixel of (H, W) bool and `context_px` around, or the photo's edge.
+    """Find the smallest window with every hole pixel of (H, W) bool and `context_px` around, or the photo's edge.
 
     The hole must not be empty. For `multiple` see `Window.grown`.
     """
-    return around(hole).grown(context_px, multiple, hole.shape)
+    return bounding_box(hole).grown(context_px, multiple, hole.shape)
 
 
 def square(box: Window, side: int, shape: tuple[int, ...]) -> Window:
-    """The square of `side` px around a box no larger, moved into a photo of `shape` (H, W).
+    """Place a square of `side` px around a box no larger, and move it into a photo of `shape` (H, W).
 
     Where the photo is smaller it begins at its edge, and ends beyond.
     """
@@ -74,22 +74,22 @@ def square(box: Window, side: int, shape: tuple[int, ...]) -> Window:
 
 
 def boxes(hole: np.ndarray, context_px: int) -> list[Window]:
-    """Boxes that hold every hole pixel of (H, W) bool, each in one of them, at the least total cost found.
+    """Find boxes that hold every hole pixel of (H, W) bool, each in one of them, at the least total cost found.
 
     A box costs the area of a window with `context_px` around it. So far holes come apart, near ones
     stay together, and long thin ones are cut. None where nothing is masked.
     """
     if not hole.any():
         return []
-    part = around(hole)
+    part = bounding_box(hole)
     tight = hole[part.slices]
     padded = np.pad(tight, [(0, -length % CELL) for length in tight.shape])
     rows, columns = (length // CELL for length in padded.shape)
     cells = np.asarray(padded.reshape(rows, CELL, -1).any(axis=1).reshape(rows, columns, CELL).any(axis=2))
     found = []
-    for box in _split(cells, around(cells), context_px / CELL)[1]:
+    for box in _split(cells, bounding_box(cells), context_px / CELL)[1]:
         top, left = CELL * box.top, CELL * box.left
-        pixels = around(tight[top : CELL * box.bottom, left : CELL * box.right])
+        pixels = bounding_box(tight[top : CELL * box.bottom, left : CELL * box.right])
         found.append(pixels.moved(part.top + top, part.left + left))
     return found
 
@@ -112,7 +112,7 @@ def _halves(cells: np.ndarray, box: Window, context: float) -> tuple[Window, Win
         head, tail, top, left = inside[:row], inside[row:], row, 0
     else:
         head, tail, top, left = inside[:, :column], inside[:, column:], 0, column
-    return around(head).moved(box.top, box.left), around(tail).moved(box.top + top, box.left + left)
+    return bounding_box(head).moved(box.top, box.left), bounding_box(tail).moved(box.top + top, box.left + left)
 
 
 def _cut(cells: np.ndarray, context: float) -> tuple[float, int]:
@@ -132,13 +132,13 @@ def _heads(cells: np.ndarray, context: float) -> np.ndarray:
     return (height + 2 * context) * (width + 2 * context)
 
 
-def reduction(hole: np.ndarray, side: int) -> int:
-    """By how much to shrink (H, W) bool so that a network sees no more hole than `side` × `side` at once, 1 or more.
+def downscale_factor(hole: np.ndarray, side: int) -> int:
+    """Find how much to shrink (H, W) bool so that a network sees no more hole than `side` × `side` at once: 1 or more.
 
     At once means in a square of twice that side, about the image that such a hole was trained in. So
     a wide hole is shrunk, and so is a long stroke; a thin line is not. The hole must not be empty.
     """
-    cut = hole[around(hole).slices]
+    cut = hole[bounding_box(hole).slices]
     sums = np.pad(cut.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     factor = 1
     while True:
@@ -149,8 +149,8 @@ def reduction(hole: np.ndarray, side: int) -> int:
         factor += 1
 
 
-def farther(hole: np.ndarray, distance_px: int) -> bool:
-    """Whether a pixel of (H, W) bool has no known one within `distance_px` rows and columns, though some are known."""
+def exceeds_distance(hole: np.ndarray, distance_px: int) -> bool:
+    """Tell if a pixel of (H, W) bool has no known one within `distance_px` rows and columns; some must be known."""
     counts = np.pad((~hole).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     (top, bottom), (left, right) = (
         (np.maximum(0, np.arange(size) - distance_px), np.minimum(size, np.arange(size) + distance_px + 1))

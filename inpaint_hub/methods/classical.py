@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..imaging.extrapolation import double, halve
-from ..imaging.windows import Window, around, boxes, window_around
+from ..imaging.windows import Window, bounding_box, boxes, window_around
 from . import BIHARMONIC, NAVIER_STOKES, PATCHMATCH, TELEA
 
 FINE = np.float32(1 << 22)  # levels
@@ -99,7 +99,7 @@ def _apart(hole: np.ndarray) -> list[Window]:
     """Boxes of the hole that do not see each other, or the one around all of it."""
     found = boxes(hole, STENCIL_PX)
     alone = (hole[box.slices].sum() == hole[box.grown(STENCIL_PX, 1, hole.shape).slices].sum() for box in found)
-    return found if all(alone) else [around(hole)]
+    return found if all(alone) else [bounding_box(hole)]
 
 
 def _solve(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -129,8 +129,8 @@ def _near_known(hole: np.ndarray, distance_px: int) -> np.ndarray:
     return near
 
 
-def specks_of(hole: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the parts of the hole (H, W) bool that are nowhere thicker than twice SPECK_PX."""
+def find_specks(hole: np.ndarray) -> np.ndarray:
+    """Mark the parts of the hole (H, W) bool that are nowhere thicker than twice SPECK_PX: (H, W) bool."""
     from skimage.measure import label
 
     thick = hole & ~_near_known(hole, SPECK_PX)
@@ -141,9 +141,11 @@ def specks_of(hole: np.ndarray) -> np.ndarray:
 
 
 def patchmatch(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled from patches of its own (Barnes et al. 2009).
+    """Fill the hole (H, W) bool of an image (H, W, 3) uint8 from patches of its own.
 
     Far holes are filled one by one, and a long one in parts; what is filled is known to the next.
+
+    Source: Barnes, Shechtman, Finkelstein, Goldman, *PatchMatch*, 2009.
     """
     result, left = image.copy(), hole.copy()
     for box in boxes(hole, SEARCH_PX):
@@ -158,7 +160,7 @@ def match(image: np.ndarray, hole: np.ndarray, box: Window, context_px: int, /, 
 
     Calls in several threads run side by side, and give what they give one after the other.
     """
-    window = searched(hole, box, context_px)
+    window = search_window(hole, box, context_px)
     with _patchmatch() as library:
         library.set_random_seed(seed)
         filled = library.inpaint(image[window.slices], hole[window.slices], patch_size=PATCH_RADIUS)
@@ -196,8 +198,8 @@ def _copy_of(package: ModuleType) -> ModuleType:
     return copy
 
 
-def searched(hole: np.ndarray, box: Window, context_px: int) -> Window:
-    """Where patches are looked for: within `context_px` around the box of (H, W) bool, if something is known there."""
+def search_window(hole: np.ndarray, box: Window, context_px: int) -> Window:
+    """Choose where to look for patches: within `context_px` around a box of (H, W) bool, if that has known pixels."""
     window = box.grown(context_px, 1, hole.shape)
     return Window(0, 0, *hole.shape) if hole[window.slices].all() else window
 

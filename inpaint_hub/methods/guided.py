@@ -11,13 +11,13 @@ import numpy as np
 
 from ..imaging.windows import Window, boxes
 from ..metrics import METRICS
-from .classical import SEARCH_PX, Fill, biharmonic, match, searched, specks_of
+from .classical import SEARCH_PX, Fill, biharmonic, find_specks, match, search_window
 
 # Chosen on 157 photos on which no vote was taken.
-AGREED = 0.03  # so near, from afar, to what the guide paints is PatchMatch's own fill right
-NEAR = (1.0, 0.6)  # widths of the hole that a search nearby goes out; what is further is often of another thing
+AGREEMENT_THRESHOLD = 0.03  # so near, from afar, to what the guide paints is PatchMatch's own fill right
+SEARCH_RADII = (1.0, 0.6)  # widths of the hole that a search nearby goes out; what is further is often of another thing
 LEAST_PX = 32  # that it goes out around a small hole, about three patches
-CLEARLY = 0.2  # by so much nearer to what is expected must a fill from nearby be than PatchMatch's own
+MIN_IMPROVEMENT = 0.2  # by so much nearer to what is expected must a fill from nearby be than PatchMatch's own
 
 Candidate = Callable[[], np.ndarray]  # a fill of a box: (h, w, 3) uint8
 
@@ -40,12 +40,12 @@ def guided(image: np.ndarray, hole: np.ndarray, guide: Fill, /, *, seed: int = 0
     Returns:
         (H, W, 3) uint8, equal to the image outside the hole.
     """
-    specks = specks_of(hole)
+    specks = find_specks(hole)
     result, left = biharmonic(image, specks) if specks.any() else image.copy(), hole & ~specks
     pool = ThreadPoolExecutor(threads) if threads > 1 else None
     try:
         for box in boxes(left, SEARCH_PX):
-            outer = searched(left, box, SEARCH_PX)
+            outer = search_window(left, box, SEARCH_PX)
             known, unknown, inner = result[outer.slices], left[outer.slices], box.moved(-outer.top, -outer.left)
             filled = _choose(_candidates(known, unknown, inner, seed), known, unknown, inner, guide, seed, pool)
             where = unknown[inner.slices]
@@ -60,7 +60,7 @@ def guided(image: np.ndarray, hole: np.ndarray, guide: Fill, /, *, seed: int = 0
 def _candidates(known: np.ndarray, hole: np.ndarray, box: Window, seed: int) -> list[Candidate]:
     """What can fill the box of (H, W, 3) uint8: PatchMatch's own fill, then those from nearby, if that is less."""
     side = math.sqrt(box.area)
-    reach = [SEARCH_PX, *(min(SEARCH_PX, max(LEAST_PX, round(near * side))) for near in NEAR)]
+    reach = [SEARCH_PX, *(min(SEARCH_PX, max(LEAST_PX, round(near * side))) for near in SEARCH_RADII)]
     windows = {box.grown(context_px, 1, hole.shape): context_px for context_px in reach}
     return [partial(match, known.copy(), hole.copy(), box, context_px, seed=seed) for context_px in windows.values()]
 
@@ -84,23 +84,23 @@ def _choose(
     where = hole[box.slices]
     painted = guide(known, hole, seed=seed)[box.slices]
     fills = [first()]
-    if apart(fills[0], painted, where) <= AGREED:
+    if lowpass_distance(fills[0], painted, where) <= AGREEMENT_THRESHOLD:
         for future in running:
             future.cancel()
         return fills[0]
     fills += [candidate() for candidate in nearby]
-    return fills[nearest(fills, (painted + np.mean(fills, axis=0)) / 2, where)]
+    return fills[select_fill(fills, (painted + np.mean(fills, axis=0)) / 2, where)]
 
 
-def apart(one: np.ndarray, other: np.ndarray, hole: np.ndarray) -> float:
-    """The low-pass error between two fills (H, W, 3) of a hole (H, W) bool, around which they are the same."""
+def lowpass_distance(one: np.ndarray, other: np.ndarray, hole: np.ndarray) -> float:
+    """Measure the low-pass error between two fills (H, W, 3) of a hole (H, W) bool, around which they are the same."""
     around = [(math.ceil(max(hole.shape) / 3),) * 2] * 2  # as far as the blur reaches: four sigmas, of a twelfth
     differ = np.pad(np.where(hole[:, :, None], np.subtract(one, other, dtype=np.float64), 0), [*around, (0, 0)])
     return METRICS["lowpass_hole"](differ[None], np.zeros_like(differ)[None], np.pad(hole, around)[None])
 
 
-def nearest(fills: Sequence[np.ndarray], expected: np.ndarray, hole: np.ndarray) -> int:
-    """Which of the fills (H, W, 3) is nearest to `expected` after a blur: the first, unless another clearly is."""
-    away = [apart(one, expected, hole) for one in fills]
+def select_fill(fills: Sequence[np.ndarray], expected: np.ndarray, hole: np.ndarray) -> int:
+    """Find which of the fills (H, W, 3) is nearest to `expected` after a blur: the first, unless another clearly is."""
+    away = [lowpass_distance(one, expected, hole) for one in fills]
     best = int(np.argmin(away))
-    return best if away[best] < (1 - CLEARLY) * away[0] else 0
+    return best if away[best] < (1 - MIN_IMPROVEMENT) * away[0] else 0

@@ -12,10 +12,10 @@ import torch
 from ..hardware import has_bf16
 from ..imaging import contract
 from ..imaging.contract import ImageLike, Patch, known_pixels
-from ..imaging.resampling import enlarged, nearness, resized, shrunk
-from ..imaging.windows import Window, boxes, farther, reduction, square
+from ..imaging.resampling import downscale, proximity_weights, resize, upscale
+from ..imaging.windows import Window, boxes, downscale_factor, exceeds_distance, square
 from ..models.context_encoder import ContextEncoder
-from ..models.fused_generator import FusedGenerator, Plan, plan
+from ..models.fused_generator import ONE_LEVEL, FusedGenerator, Plan, plan, probe_difference
 from ..models.loading import load_network
 from ..models.networks import GENERATOR, STRIDE, Generator, context_px
 
@@ -37,35 +37,73 @@ class Inpainter:
     >>> result = inpainter(image, mask)
     """
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, *, dtype: torch.dtype | None = None) -> None:
+        """Make an inpainter.
+
+        Args:
+            generator: a trained network; later changes to it do not reach the inpainter.
+            dtype: precision of the inner rows. Default: bfloat16 where the processor multiplies it itself and a fill
+                of a probe image differs from float32's by at most one level of 255; else float32.
+        """
         self.generator = generator.eval()
         self._side = generator.largest_hole or 2 * CONTEXT_PX  # the middle of a larger hole is out of sight
         on_cpu = generator.fill_color.device.type == "cpu"
-        self._network = FusedGenerator(generator, torch.bfloat16 if on_cpu and has_bf16() else torch.float32)
+        exact = FusedGenerator(generator, dtype or torch.float32)
+        fast = FusedGenerator(generator, torch.bfloat16) if dtype is None and on_cpu and has_bf16() else None
+        close = fast is not None and probe_difference(exact, fast, generator.table) <= ONE_LEVEL
+        self._network = fast if fast is not None and close else exact
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the inner rows of the network."""
+        return self._network.precision
 
     @classmethod
-    def from_pretrained(cls, name: Any, *, device: str | torch.device = "cpu", **options: Any) -> Inpainter:
-        """An inpainter with the weights of a shipped name, a local folder, or "owner/model" on the Hub.
+    def from_pretrained(
+        cls, name: Any, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None, **options: Any
+    ) -> Inpainter:
+        """Load an inpainter.
 
-        Options are huggingface_hub's: revision, token, cache_dir, local_files_only... Raises
-        `ValueError` for a name that can be none of the three, `OSError` where the Hub has no such
-        model or cannot be reached, and `RuntimeError` for weights that do not fit.
+        Args:
+            name: a shipped name, a local folder, or "owner/model" on the Hub; a `Path` is always a folder.
+            device: where to compute.
+            dtype: see `Inpainter`; a context encoder computes in float32.
+            options: huggingface_hub's: revision, token, cache_dir, local_files_only..., and subfolder.
+
+        Returns:
+            The inpainter.
+
+        Raises:
+            ValueError: a name that can be none of the three, or that is a shipped model and a folder here.
+            OSError: no such model on the Hub, or no connection.
+            RuntimeError: weights that do not fit.
         """
         network = load_network(name, **options).to(device)
-        return FixedSize(network) if isinstance(network, ContextEncoder) else cls(network)
+        return FixedSize(network) if isinstance(network, ContextEncoder) else cls(network, dtype=dtype)
 
     @torch.inference_mode()
     def __call__(self, image: ImageLike, mask: Any, *, seed: int = 0, quiet: bool = False) -> ImageLike:
-        """A copy of `image` with the hole filled: same type, mode, dtype, shape, device, known pixels.
+        """Fill the hole of an image: same type, mode, dtype, shape, device, known pixels.
 
-        `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.imaging.contract` says;
-        white = hole. With nothing masked it is `image` itself. The work follows the hole, not the
-        photo: the network sees only the window that its fill depends on. Holes wider or longer than those it
-        was trained on are filled coarse to fine, and softly in the middle; a `UserWarning` tells where known
-        pixels are out of its sight, unless it is to be `quiet`. `seed` is there for the methods that draw at
-        random; this network does not. Raises `ValueError` for a wrong input.
+        The work follows the hole, not the photo: the network sees only the window that its fill depends on. Holes
+        wider or longer than those it was trained on are filled coarse to fine, and softly in the middle.
+
+        Args:
+            image: A PIL image, NumPy array or tensor as `inpaint_hub.imaging.contract` says.
+            mask: Its mask, white = hole.
+            seed: For methods that draw at random; this network does not.
+            quiet: Do not warn.
+
+        Returns:
+            A copy of `image`, filled. With nothing masked, `image` itself.
+
+        Raises:
+            ValueError: A wrong input.
+
+        Warns:
+            UserWarning: Hole pixels are further from any known one than the network sees.
         """
-        values, hole = contract.opened(image, mask)
+        values, hole = contract.to_arrays(image, mask)
         if not hole.any():
             return image
         patches = []
@@ -74,14 +112,14 @@ class Inpainter:
             patches += [
                 Patch(number, box.top, box.left, hole[number][box.slices], prediction) for box, prediction in found
             ]
-        return contract.patched(image, patches)
+        return contract.paste_patches(image, patches)
 
     def _filled(self, values: np.ndarray, hole: np.ndarray, quiet: bool) -> list[tuple[Window, np.ndarray]]:
         """Boxes that hold every hole pixel of a photo, and for each its prediction (h, w, 3) in 0..1."""
         found, within_sight = [], []
         for box in boxes(hole, COST_PX):
-            shrink = reduction(hole[box.slices], self._side)
-            if farther(hole[box.grown(CONTEXT_PX, 1, hole.shape).slices], CONTEXT_PX):
+            shrink = downscale_factor(hole[box.slices], self._side)
+            if exceeds_distance(hole[box.grown(CONTEXT_PX, 1, hole.shape).slices], CONTEXT_PX):
                 if not quiet:
                     warnings.warn(TOO_FAR, stacklevel=4)  # at the caller of the inpainter
                 shrink = max(2, shrink)
@@ -125,14 +163,16 @@ class Inpainter:
         known = known_pixels(values[outer.slices], where)
         filled, scale = known.copy(), shrink
         while scale:
-            image, small = shrunk(known, where, scale)
-            trust = np.ones(small.shape, np.float32) if scale == shrink else nearness(small, self._side // TRUST)
+            image, small = downscale(known, where, scale)
+            trust = (
+                np.ones(small.shape, np.float32) if scale == shrink else proximity_weights(small, self._side // TRUST)
+            )
             wanted = small & (trust > 0)
             for part, prediction in self._exact(image, small, boxes(wanted, COST_PX)):
                 image[part.slices][wanted[part.slices]] = prediction[wanted[part.slices]]
             trust = trust[:, :, None]
-            filled *= 1 - enlarged(trust, where, scale)
-            filled += enlarged(trust * image, where, scale)  # so that what is not trusted is not smeared in
+            filled *= 1 - upscale(trust, where, scale)
+            filled += upscale(trust * image, where, scale)  # so that what is not trusted is not smeared in
             scale //= 2
         return filled[box.moved(-outer.top, -outer.left).slices]
 
@@ -143,6 +183,11 @@ class FixedSize(Inpainter):
     def __init__(self, network: ContextEncoder) -> None:
         self.network = network.eval()
         self._side = network.largest_hole or network.image_size // 2
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the network."""
+        return torch.float32
 
     def _filled(self, values: np.ndarray, hole: np.ndarray, quiet: bool) -> list[tuple[Window, np.ndarray]]:
         return [(box, self._at_its_size(values, hole, box)) for box in boxes(hole, self.network.image_size // 4)]
@@ -156,11 +201,11 @@ class FixedSize(Inpainter):
         where = hole[window.slices]
         known = known_pixels(values[window.slices], where)
         beyond = (0, side - where.shape[0]), (0, side - where.shape[1])
-        image, small = resized(np.pad(known, (*beyond, (0, 0)), "edge"), np.pad(where, beyond, "edge"), size)
+        image, small = resize(np.pad(known, (*beyond, (0, 0)), "edge"), np.pad(where, beyond, "edge"), size)
         device = self.network.fill_color.device
         x = self.network.masked(
             torch.from_numpy(image).permute(2, 0, 1)[None].to(device), torch.from_numpy(small)[None, None].to(device)
         )
         prediction = self.network(x)[0].permute(1, 2, 0).cpu().numpy()
-        large, _ = resized(prediction, np.zeros_like(small), side)
+        large, _ = resize(prediction, np.zeros_like(small), side)
         return large[box.moved(-window.top, -window.left).slices]

@@ -13,7 +13,7 @@ from ..hardware import allowed_threads
 from ..imaging import contract, encoding, masks, photo
 from ..imaging.contract import ImageLike
 from ..pretrained import locate, shipped, shipped_folder
-from . import GUIDED
+from . import DEFAULT, GUIDED
 from .classical import CLASSICAL, PATCH_BASED, Fill, on_own_range
 
 if TYPE_CHECKING:
@@ -29,21 +29,35 @@ class Method(Protocol):
     def __call__(self, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike: ...
 
 
-def fill(image: ImageLike, mask: Any, *, method: str = "telea", seed: int = 0) -> ImageLike:
-    """A copy of `image` with the hole filled: same type, mode, dtype, shape, device, known pixels.
+def fill(image: ImageLike, mask: Any, *, method: str = DEFAULT, seed: int = 0) -> ImageLike:
+    """Fill the hole of an image.
 
-    `image` and `mask` are PIL images, NumPy arrays or tensors as `inpaint_hub.imaging.contract` says; white =
-    hole. `method` is a name in `METHODS`, or a generator as in `named`. Raises `ValueError` for a wrong
-    input, and for a hole that this method cannot fill.
+    Args:
+        image: A PIL image of any mode, a NumPy array (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16 or float in 0..1,
+            or a tensor (C, H, W) or (N, C, H, W).
+        mask: Any of these with the same height and width, white = hole; SAM's (1, H, W); or COCO's run lengths.
+        method: A name in `METHODS`, or a generator as in `get_method`.
+        seed: For methods that draw at random.
+
+    Returns:
+        A copy of `image`, filled: same type, mode, dtype, shape, device, known pixels. With nothing masked, `image`.
+
+    Raises:
+        ValueError: A wrong input, or a hole that this method cannot fill.
+        ImportError: The method's library is not installed.
     """
-    return named(method)(image, mask, seed=seed)
+    return get_method(method)(image, mask, seed=seed)
 
 
-def named(method: str, device: str = "cpu") -> Method:
-    """The method of that name: one of `METHODS`, or the generator in a local folder or of "owner/model" on the Hub.
+def get_method(method: str, device: str = "cpu") -> Method:
+    """Get a method by its name.
 
-    A generator works on `device`, a method from a library on the CPU. Raises `ValueError` for a name that is none of
-    them, and the errors of `Inpainter.from_pretrained`.
+    Args:
+        method: A name in `METHODS`, a local folder with a generator, or "owner/model" on the Hub.
+        device: Where a generator works; methods from libraries work on the CPU.
+
+    Raises:
+        ValueError: The name is none of these. For a generator, also what `Inpainter.from_pretrained` raises.
     """
     if method in shipped():
         locate(method)  # refuses a name that is also a model's folder here
@@ -72,9 +86,9 @@ def fill_file(
 
     Args:
         image: The photo's file.
-        mask: The mask's file, read as `masks.hole_of` says.
+        mask: The mask's file, read as `masks.parse_mask` says.
         output: The file to write. Nothing is written where anything fails.
-        method: What fills, as `named` gives it.
+        method: What fills, as `get_method` gives it.
         seed: For methods that draw at random.
         dilate_px: Grow the hole by this in every direction.
         feather_px: Soften the seam by this far into the hole.
@@ -115,9 +129,9 @@ def fill_photo(
     invert_mask: bool | None = None,
 ) -> tuple[bytes, int, list[str]]:
     """Fill a photo that was read into the bytes of a file of `format`; for the rest see `fill_file`."""
-    hole, reading = masks.hole_of(photo.fitting(mask, source))
-    hole = masks.dilated(masks.checked(hole, invert_mask), dilate_px)
-    result = masks.feathered(source.image, hole, method(source.image, hole, seed=seed), feather_px)
+    hole, reading = masks.parse_mask(photo.fit_mask(mask, source))
+    hole = masks.dilate(masks.validate_hole(hole, invert_mask), dilate_px)
+    result = masks.feather(source.image, hole, method(source.image, hole, seed=seed), feather_px)
     data, notes = encoding.encode(source, result, hole, format)
     return data, int(hole.sum()), [*source.notes, *([reading] if reading else []), *notes]
 
@@ -127,7 +141,7 @@ def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed
 
     An image of 8 bits is filled in 8 bits, any other in float or on the range of what is known near the hole.
     """
-    values, hole = contract.opened(image, mask)
+    values, hole = contract.to_arrays(image, mask)
     known = contract.known_pixels(values, hole)
     if not hole.any():
         return image

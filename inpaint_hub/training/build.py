@@ -130,7 +130,7 @@ def _generator(recipe: Recipe, fill_color: tuple[float, float, float], final_res
 
 
 def _take_generator(generator: InpaintingNetwork, folder: Path) -> None:
-    """Load the folder's weights. Raises `ValueError` for those of another network, even if the shapes fit."""
+    """Load the folder's weights. Raises `ValueError` for those of another network, even where shapes fit."""
     found = load_network(folder)
     for name in ("dilated", "image_size"):
         theirs, ours = (network.settings().get(name) for network in (found, generator))

@@ -35,12 +35,16 @@ def checkpoint_gradients(layers: nn.Sequential) -> None:
 def _statistics_kept(segment: nn.Module) -> Iterator[None]:
     """Within, batch norm normalises as in training, and its running statistics stay as they are."""
     norms = [module for module in segment.modules() if isinstance(module, nn.BatchNorm2d)]
-    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
+    counts = [norm.num_batches_tracked for norm in norms]
+    before = [
+        (norm.momentum, None if count is None else count.clone()) for norm, count in zip(norms, counts, strict=True)
+    ]
     for norm in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm, (momentum, count) in zip(norms, before, strict=True):
+        for norm, count, (momentum, counted) in zip(norms, counts, before, strict=True):
             norm.momentum = momentum
-            norm.num_batches_tracked.copy_(count)
+            if count is not None and counted is not None:
+                count.copy_(counted)

@@ -327,7 +327,8 @@ PRESETS: dict[str, Recipe] = {
         reconstruction_loss="l1",
         perceptual_weight=0.6,
         adversarial_loss="hinge",
-        adversarial_weight=0.1,
+        adversarial_schedule="0.1:128000",  # first what belongs there, then how sharp it is
+        adversarial_weight=0.3,
         joint=True,
         ema_half_life=10_000,
     ),

@@ -1,4 +1,8 @@
-"""What a visitor's edit means: a copy of the photo for the screen, and the photo filled at its own size."""
+"""What the page does with a visitor's photo: open it, mark a hole, fill it, save it. Runs in a worker process.
+
+An edit is a patch: a crop of the filled photo, and where it lies. The photo with its edits is the photo as it is now,
+so that a fill costs no copy of the whole photo and a JPEG is compressed once, when it is saved.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,82 @@ import time
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from ..files import write_atomically
-from ..imaging import contract, deep_color, encoding, masks, photo
-from ..methods.registry import named
+from ..imaging import containers, contract, deep_color, encoding, masks, photo
+from ..methods.registry import get_method
+from .selection import select
 
-SCREEN_PX = (384, 1024)  # the longer side of a copy: smaller photos are enlarged to be brushed on, larger ones shrunk
-SHOWN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")  # what browsers show
-NO_HOLE = "Nothing is brushed over yet: paint over what should go, or give a mask that is white there."
-ALL_HOLE = "Everything is brushed over, so that nothing would be left of the photo: leave some of it."
+PREVIEW_PX = 2048  # the longer side, at most
+PATCH_MARGIN_PX = 16  # known pixels around the hole, so that no seam shows when a browser scales the patch
+BROWSER_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+BROWSER_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # PNG holds them, and browsers show them as they are
+COLOR_CHUNKS = (b"cHRM", b"cICP", b"gAMA", b"sRGB")  # of a PNG: what its colours mean
+OUTPUT_FORMATS = {"HEIF": "JPEG"}  # what goes out where the photo's own format does not
+NO_HOLE = "Nothing is marked yet. Brush over what should go."
+ALL_HOLE = "Everything is marked, so nothing of the photo would be left. Leave some of it unmarked."
+MISFIT = "The fills do not fit this photo. Open it again."
+CONVERTED = "The photo is HEIC. It is saved as JPEG, or as PNG if you choose so."
 
-_loaded = lru_cache(maxsize=4)(named)  # a visitor's model is a snapshot, which does not change
+_load_method = lru_cache(maxsize=4)(get_method)  # a visitor's model is a snapshot, which does not change
+_read_photo = lru_cache(maxsize=1)(photo.read)  # one visitor's next step, most often; uploads do not change
+
+Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the photo
+Picture = Image.Image | np.ndarray  # an array is colour of 16 bits, as in `photo.Photo`
 
 
-class Filled(NamedTuple):
-    """A photo filled in a file, and what to show of it: files that a browser can open."""
+class Edit(NamedTuple):
+    """A patch file and where it lies in the photo."""
+
+    path: str
+    box: Box
+
+
+class OpenedPhoto(NamedTuple):
+    """The upright photo's size, a file that a browser shows if one is needed, and what to know."""
+
+    width: int
+    height: int
+    preview: str | None
+    notes: tuple[str, ...]
+
+
+class Marked(NamedTuple):
+    """A PNG that is opaque where the photo is marked, and where it lies."""
+
+    shown: str
+    box: Box
+    notes: tuple[str, ...]
+
+
+class FilledHole(NamedTuple):
+    """The patch as it is and as a browser shows it, where it and the hole lie, and what to know."""
+
+    patch: str
+    shown: str
+    box: Box
+    hole: Box
+    pixels: int
+    seconds: float
+    notes: tuple[str, ...]
+
+
+class SavedPhoto(NamedTuple):
+    """A file in the photo's own format or as PNG, its name, and what to know."""
+
+    path: str
+    name: str
+    notes: tuple[str, ...]
+
+
+class FilledPhoto(NamedTuple):
+    """A photo filled in a file, and files of before and after that a browser shows."""
 
     path: str
     before: str
@@ -35,57 +95,108 @@ class Filled(NamedTuple):
     notes: tuple[str, ...]
 
 
-def editing_copy(path: str, max_pixels: int) -> Image.Image:
-    """The photo in a file, upright, RGB or RGBA, its longer side within SCREEN_PX: what a visitor brushes on."""
-    return copied(photo.read(path, max_pixels).image)
+def open_photo(path: str, folder: str, max_pixels: int, *, preview: bool = True) -> OpenedPhoto:
+    """Check a photo, and write a copy that any browser shows.
 
+    Args:
+        path: The photo's file.
+        folder: Where the copy goes.
+        max_pixels: Larger photos are refused.
+        preview: Whether a copy is wanted even if browsers show the photo as it is.
 
-def copied(image: Image.Image | np.ndarray) -> Image.Image:
-    """The picture, RGB or RGBA, with its longer side within SCREEN_PX; an array is colour of 16 bits."""
-    if isinstance(image, np.ndarray):
-        image = deep_color.to_8bit(image)
-    longer = max(image.size)
-    factor = min(max(longer, SCREEN_PX[0]), SCREEN_PX[1]) / longer
-    if factor > 1:
-        factor = int(-(-factor // 1))  # whole pixels stay squares
-    if image.mode in contract.DEEP or image.mode == "F":
-        values, _ = contract.unpack(image, np.zeros(image.size[::-1], dtype=bool))
-        image = Image.fromarray(np.rint(255 * values[0]).astype(np.uint8))
-    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    if factor == 1:
-        return image
-    width, height = (max(1, round(factor * length)) for length in image.size)
-    return image.resize(
-        (width, height), Image.Resampling.NEAREST if factor > 1 else Image.Resampling.LANCZOS, reducing_gap=2
-    )
+    Returns:
+        The size of the upright photo, and the copy.
 
-
-def hole_at(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndarray:
-    """The hole (H, W) bool in a photo of `size` (W, H): what any of the layers marks, each a mask as people draw them.
-
-    Layers of other sizes and the same proportions are scaled: a pixel is hole where one that covers it is marked, or,
-    from a smaller layer, at least half of it. Raises `ValueError` for other proportions.
+    Raises:
+        ValueError: The file cannot be read, or is too large.
     """
-    width, height = size
-    hole = np.zeros((height, width), dtype=bool)
-    for layer in layers:
-        marked, _ = masks.hole_of(layer)
-        if layer.size == size:
-            hole |= marked
-            continue
-        factor = max(layer.size) / max(size)
-        if any(abs(there - factor * here) > max(1, factor) for there, here in zip(layer.size, size, strict=True)):
-            raise ValueError(
-                f"The mask is {layer.width}×{layer.height} but the photo is {width}×{height};"
-                " resize the mask with nearest neighbour."
-            )
-        grey = Image.fromarray(marked).convert("L")
-        filter = Image.Resampling.BOX if factor > 1 else Image.Resampling.BILINEAR
-        hole |= np.asarray(grey.resize(size, filter)) > (0 if factor > 1 else masks.HALF)
-    return hole
+    source = _read_photo(path, max_pixels)
+    plain = source.format in BROWSER_FORMATS and _is_plain(source.image)
+    notes = (*source.notes, *([CONVERTED] if source.format == "HEIF" else []))
+    shown = _write_shown(make_preview(source.image), source, folder, "preview") if preview or not plain else None
+    return OpenedPhoto(*source.size, shown, notes)
 
 
-def fill(
+def read_mask(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixels: int) -> Marked:
+    """Read a mask picture of the photo's size or proportions: what it marks, as a PNG.
+
+    Raises:
+        ValueError: The mask cannot be read, does not fit, or marks nothing.
+    """
+    source = _read_photo(path, max_pixels)
+    hole, notes = _read_hole(source, mask, max_pixels)
+    return _write_marked(hole, folder, notes)
+
+
+def select_object(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixels: int) -> Marked:
+    """Mark the object within a loose outline, which `mask` fills.
+
+    Raises:
+        ValueError: A file cannot be read, or nothing is outlined.
+    """
+    source = _read_photo(path, max_pixels)
+    outline, _ = _read_hole(source, mask, max_pixels)
+    if not outline.any():
+        raise ValueError(NO_HOLE)
+    shown = to_browser(_edited(source, edits, max_pixels)).convert("RGB")
+    return _write_marked(select(np.asarray(shown), outline), folder, ())
+
+
+def fill_hole(
+    path: str,
+    edits: Sequence[Edit],
+    mask: str,
+    folder: str,
+    method: str,
+    max_pixels: int,
+    *,
+    grow_px: int = 0,
+    device: str = "cpu",
+) -> FilledHole:
+    """Fill what a mask marks in the photo as it is now.
+
+    Args:
+        path: The photo's file.
+        edits: What was filled before.
+        mask: A mask picture of the photo's size or proportions.
+        folder: Where the patch goes.
+        method: A name in `METHODS`, a model folder, or "owner/model".
+        max_pixels: Larger photos are refused.
+        grow_px: The hole grows by so many pixels of the photo.
+        device: Where a network works.
+
+    Returns:
+        The patch that holds the hole.
+
+    Raises:
+        ValueError: A file cannot be read, nothing or everything is marked, or the method cannot fill this.
+    """
+    source = _read_photo(path, max_pixels)
+    image = _edited(source, edits, max_pixels)
+    marked, notes = _read_hole(source, mask, max_pixels)
+    hole = _checked(masks.dilate(marked, grow_px))
+    result, seconds, warned = _fill_timed(image, hole, method, device)
+    box = _bounds(hole, PATCH_MARGIN_PX)
+    exact, shown = _write_patch(_crop(result, box), source, folder)
+    told = tuple(dict.fromkeys((*notes, *warned)))
+    return FilledHole(exact, shown, box, _bounds(hole, 0), int(hole.sum()), seconds, told)
+
+
+def save_photo(path: str, edits: Sequence[Edit], folder: str, max_pixels: int, *, as_png: bool = False) -> SavedPhoto:
+    """Write the photo with its edits, under its own name and in its own format, or as PNG.
+
+    Raises:
+        ValueError: A file cannot be read, or the photo cannot be written in its format.
+    """
+    source = _read_photo(path, max_pixels)
+    filled = np.zeros(source.size[::-1], dtype=bool)
+    for edit in edits:
+        filled[_slices(edit.box)] = True
+    saved, notes = _save(source, _edited(source, edits, max_pixels), filled, folder, as_png)
+    return SavedPhoto(str(saved), saved.name, tuple(notes))
+
+
+def fill_photo(
     path: str,
     mask: str | None,
     layers: Sequence[Image.Image],
@@ -96,41 +207,224 @@ def fill(
     grow_px: int = 0,
     as_png: bool = False,
     device: str = "cpu",
-) -> Filled:
-    """The photo in the file `path`, filled in a file of its own name and format, or as PNG, in `folder`.
+) -> FilledPhoto:
+    """Fill a photo in one step, as programs ask for it.
 
-    Marked is what the file `mask` or any of the `layers` marks, see `hole_at`, and `grow_px` around it. A network
-    works on `device`. Raises
-    `ValueError` where photo or mask cannot be read, where nothing or everything is marked, and what the method raises.
+    Args:
+        path: The photo's file.
+        mask: A mask picture's file; white is filled.
+        layers: Further masks; what any of them marks is filled.
+        folder: Where the results go.
+        method: A name in `METHODS`, a model folder, or "owner/model".
+        max_pixels: Larger photos are refused.
+        grow_px: The hole grows by so many pixels of the photo.
+        as_png: Whether the result is a PNG instead of the photo's own format.
+        device: Where a network works.
+
+    Returns:
+        The filled file, and files to show.
+
+    Raises:
+        ValueError: A file cannot be read, nothing or everything is marked, or the method cannot fill this.
     """
-    source = photo.read(path, max_pixels)
-    given = [_mask(mask, source, max_pixels)] if mask else []
-    hole = masks.dilated(hole_at(source.size, [*layers, *given]), grow_px)
+    source = _read_photo(path, max_pixels)
+    marked = merge_masks(source.size, layers)
+    reading: tuple[str, ...] = ()
+    if mask:
+        given, reading = _read_hole(source, mask, max_pixels)
+        marked |= given
+    hole = _checked(masks.dilate(marked, grow_px))
+    result, seconds, warned = _fill_timed(source.image, hole, method, device)
+    saved, notes = _save(source, result, hole, folder, as_png)
+    told = tuple(dict.fromkeys((*source.notes, *reading, *warned, *notes)))
+    before = path if source.format in BROWSER_FORMATS else _write_shown(source.image, source, folder, "before")
+    format = _output_format(source, as_png)
+    after = str(saved) if format in BROWSER_FORMATS else _write_shown(result, source, folder, "after")
+    return FilledPhoto(str(saved), before, after, int(hole.sum()), seconds, told)
+
+
+def make_preview(image: Picture) -> Image.Image:
+    """Reduce a picture to PREVIEW_PX, in a mode that browsers show."""
+    preview = to_browser(image)
+    if max(preview.size) > PREVIEW_PX:
+        preview = preview.convert("RGBA" if preview.has_transparency_data else "RGB")
+        preview.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS, reducing_gap=2)
+    return preview
+
+
+def to_browser(image: Picture) -> Image.Image:
+    """Bring a picture into a mode of 8 bits that browsers show; those that they know stay as they are."""
+    if isinstance(image, np.ndarray):
+        return deep_color.to_8bit(image)
+    if image.mode in BROWSER_MODES:
+        return image
+    if image.mode in contract.MODES_16BIT or image.mode == "F":
+        values, _ = contract.unpack(image, np.zeros(image.size[::-1], dtype=bool))
+        return Image.fromarray(np.rint(255 * values[0]).astype(np.uint8))
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def merge_masks(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndarray:
+    """Merge masks, as people draw them, into one hole.
+
+    Args:
+        size: The photo's width and height.
+        layers: Masks of the photo's proportions. From a larger one a pixel is hole where any pixel that covers it is
+            marked, from a smaller one where at least half of it is.
+
+    Returns:
+        The hole (H, W) bool.
+
+    Raises:
+        ValueError: A mask has other proportions.
+    """
+    hole = np.zeros(size[::-1], dtype=bool)
+    for layer in layers:
+        hole |= _scaled(masks.parse_mask(layer)[0], size)
+    return hole
+
+
+def _scaled(marked: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A hole (H, W) bool at the photo's width and height, as `merge_masks` says."""
+    (width, height), there = size, marked.shape[::-1]
+    if there == size:
+        return marked
+    factor = max(there) / max(size)
+    if any(abs(length - factor * here) > max(1, factor) for length, here in zip(there, size, strict=True)):
+        raise ValueError(
+            f"The mask is {there[0]}×{there[1]} but the photo is {width}×{height};"
+            " resize the mask with nearest neighbour."
+        )
+    grey = Image.fromarray(marked).convert("L")
+    filter = Image.Resampling.BOX if factor > 1 else Image.Resampling.BILINEAR
+    return np.asarray(grey.resize(size, filter)) > (0 if factor > 1 else masks.HALF)
+
+
+def _checked(hole: np.ndarray) -> np.ndarray:
     if not hole.any():
         raise ValueError(NO_HOLE)
     if hole.all():
         raise ValueError(ALL_HOLE)
-    chosen, started = _loaded(method, device), time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        result = chosen(source.image, hole)
-    seconds = time.perf_counter() - started
-    format = "PNG" if as_png else source.format
-    data, notes = encoding.encode(source, result, hole, format)
-    output = Path(folder) / _name(source, format)
-    write_atomically(data, output)
-    told = (*source.notes, *(str(warning.message) for warning in caught), *notes)
-    before = path if source.format in SHOWN else _picture(source.image, Path(folder) / "before.png")
-    after = str(output) if format in SHOWN else _picture(result, Path(folder) / "after.png")
-    return Filled(str(output), before, after, int(hole.sum()), seconds, tuple(dict.fromkeys(told)))
+    return hole
 
 
-def _mask(path: str, source: photo.Photo, max_pixels: int) -> Image.Image:
-    """The mask picture in a file, as it lies on the upright photo; of any size."""
+def _read_hole(source: photo.Photo, path: str, max_pixels: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """What a mask picture's file marks on the upright photo, and how it was read if not as white on black."""
     mask = photo.read(path, max_pixels)
     if sorted(mask.size) == sorted(source.size):
-        return photo.fitting(mask, source)
-    return mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
+        picture = photo.fit_mask(mask, source)
+    else:
+        picture = mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
+    if picture.mode == "1":  # as the page sends it: there is nothing to guess
+        return _scaled(np.asarray(picture), source.size), ()
+    marked, reading = masks.parse_mask(picture)
+    return _scaled(marked, source.size), (reading,) if reading else ()
+
+
+def _edited(source: photo.Photo, edits: Sequence[Edit], max_pixels: int) -> Picture:
+    """The photo as it is now."""
+    image: Picture = source.image.copy() if edits else source.image
+    for edit in edits:
+        patch = photo.read(edit.path, max_pixels)
+        left, top, right, bottom = _corners(edit.box)
+        inside = 0 <= left < right <= source.size[0] and 0 <= top < bottom <= source.size[1]
+        if not inside or patch.size != edit.box[2:] or _kind(patch.image) != _kind(image):
+            raise ValueError(MISFIT)
+        if isinstance(image, np.ndarray):
+            image[_slices(edit.box)] = patch.image
+        elif isinstance(patch.image, Image.Image):
+            image.paste(patch.image, (left, top))
+    return image
+
+
+def _kind(image: Picture) -> str | int:
+    """The mode of a picture, or the channels of an array."""
+    return int(image.shape[2]) if isinstance(image, np.ndarray) else image.mode
+
+
+def _is_plain(image: Picture) -> bool:
+    """Whether browsers show it in the colours that its file means."""
+    return isinstance(image, np.ndarray) or image.mode in BROWSER_MODES
+
+
+def _crop(image: Picture, box: Box) -> Picture:
+    return image[_slices(box)] if isinstance(image, np.ndarray) else image.crop(_corners(box))
+
+
+def _fill_timed(image: Picture, hole: np.ndarray, method: str, device: str) -> tuple[Picture, float, tuple[str, ...]]:
+    """The filled image, the seconds that it took, and what the method warned of."""
+    fill, started = _load_method(method, device), time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        result: Any = fill(image, hole)
+    return result, time.perf_counter() - started, tuple(str(warning.message) for warning in caught)
+
+
+def _bounds(hole: np.ndarray, margin: int) -> Box:
+    """The smallest box that holds the hole and so many pixels around it."""
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    left, top = max(0, int(columns[0]) - margin), max(0, int(rows[0]) - margin)
+    right, bottom = min(hole.shape[1], int(columns[-1]) + 1 + margin), min(hole.shape[0], int(rows[-1]) + 1 + margin)
+    return left, top, right - left, bottom - top
+
+
+def _corners(box: Box) -> Box:
+    left, top, width, height = box
+    return left, top, left + width, top + height
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    left, top, width, height = box
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _write_marked(hole: np.ndarray, folder: str, notes: tuple[str, ...]) -> Marked:
+    if not hole.any():
+        raise ValueError(NO_HOLE)
+    box = _bounds(hole, 0)
+    alpha = Image.fromarray(np.uint8(255) * hole[_slices(box)])
+    path = Path(folder) / "marked.png"
+    Image.merge("LA", [Image.new("L", alpha.size, 255), alpha]).save(path, compress_level=encoding.PNG_LEVEL)
+    return Marked(str(path), box, notes)
+
+
+def _write_patch(patch: Picture, source: photo.Photo, folder: str) -> tuple[str, str]:
+    """The patch in a file without loss, and in one that a browser shows: the same where it can be."""
+    if isinstance(patch, np.ndarray):
+        path = Path(folder) / "patch.png"
+        path.write_bytes(deep_color.encode_16bit(patch, "PNG"))
+    elif patch.mode in BROWSER_MODES:
+        shown = _write_shown(patch, source, folder, "patch")
+        return shown, shown
+    else:
+        path = Path(folder) / "patch.tif"
+        patch.save(path, compression="raw")
+    return str(path), _write_shown(patch, source, folder, "shown")
+
+
+def _write_shown(image: Picture, source: photo.Photo, folder: str, name: str) -> str:
+    """A PNG that a browser shows in the photo's colours."""
+    file, options, chunks = BytesIO(), {}, []
+    if _is_plain(image):  # what was converted has left the photo's colour space
+        options = {key: source.metadata[key] for key in ("icc_profile",) if key in source.metadata}
+        chunks = [part for part in source.parts if source.format == "PNG" and part.kind in COLOR_CHUNKS]
+    to_browser(image).save(file, "PNG", compress_level=encoding.PNG_LEVEL, **options)
+    path = Path(folder) / f"{name}.png"
+    path.write_bytes(containers.add_to_png(file.getvalue(), chunks))
+    return str(path)
+
+
+def _output_format(source: photo.Photo, as_png: bool) -> str:
+    return "PNG" if as_png else OUTPUT_FORMATS.get(source.format, source.format)
+
+
+def _save(source: photo.Photo, image: Picture, filled: np.ndarray, folder: str, as_png: bool) -> tuple[Path, list[str]]:
+    """Write the photo; what is not `filled` (H, W) bool is proved to be the photo's own."""
+    format = _output_format(source, as_png)
+    data, notes = encoding.encode(source, image, filled, format)
+    path = Path(folder) / _name(source, format)
+    write_atomically(data, path)
+    return path, notes
 
 
 def _name(source: photo.Photo, format: str) -> str:
@@ -138,8 +432,3 @@ def _name(source: photo.Photo, format: str) -> str:
     name = Path(source.name)
     fits = Image.registered_extensions().get(name.suffix.lower()) in (format, "MPO" if format == "JPEG" else format)
     return name.name if fits else f"{name.stem}.{'jpg' if format == 'JPEG' else format.lower()}"
-
-
-def _picture(image: Image.Image | np.ndarray, path: Path) -> str:
-    copied(image).save(path)
-    return str(path)

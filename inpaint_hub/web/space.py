@@ -11,7 +11,7 @@ from ..pretrained import shipped
 
 GRADIO = "6.31.0"  # the version that was tested, as in constraints.txt; a Space installs it by its front matter
 PYTHON = "3.12"  # what ZeroGPU has of those that every method's library supports
-OURS = (".py", ".typed", ".json", ".safetensors", ".md", ".png")  # what the package is made of
+OURS = (".py", ".typed", ".json", ".safetensors", ".md", ".png", ".html", ".css", ".js")  # the package's files
 _PACKAGE = Path(__file__).parents[1]
 
 README = """\
@@ -42,6 +42,7 @@ APP = '''\
 import os
 
 os.environ.setdefault("INPAINT_MODEL", "{model}")
+os.environ.setdefault("INPAINT_QUEUE_SHARE", "0")  # a Space does not see its visitors' addresses
 
 from page import main
 
@@ -50,9 +51,16 @@ main()
 
 
 def files(model: str) -> dict[str, bytes | Path]:
-    """What is in each file of a Space whose page fills with `model`, a shipped name or "owner/model": bytes, or a file.
+    """Return the files of a Space whose page fills with a model. They hold this package as it is.
 
-    It holds this package as it is, so that what runs there is what wrote it. Raises `ValueError` for another `model`.
+    Args:
+        model: A shipped name, or "owner/model" on the Hub.
+
+    Returns:
+        For each file's name its bytes, or a file that holds them.
+
+    Raises:
+        ValueError: `model` is neither.
     """
     on_the_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", model)
     if not on_the_hub and model not in shipped():
@@ -63,15 +71,13 @@ def files(model: str) -> dict[str, bytes | Path]:
     models = f"models:\n- {model}\n" if on_the_hub else ""
     installed = _PACKAGE / "page"
     page = installed if installed.is_dir() else _PACKAGE.parent  # a checkout
-    examples = [*sorted((page / "examples").glob("*.jpg")), page / "examples/README.md"]
+    examples = [*sorted((page / "examples").glob("*.jpg")), page / "examples/README.md", page / "examples/strokes.json"]
     parts = [path for path in sorted(_PACKAGE.rglob("*")) if path.suffix in OURS and installed not in path.parents]
     return {
         "README.md": README.format(gradio=GRADIO, python=PYTHON, models=models, model=named).encode(),
         "requirements.txt": "".join(f"{line}\n" for line in requirements()).encode(),
         "app.py": APP.format(model=model).encode(),
         "page.py": page / "app.py",
-        "app.css": page / "app.css",
-        "app.js": page / "app.js",
         "LICENSE": page / "LICENSE",
         **{f"examples/{path.name}": path for path in examples},
         **{f"inpaint_hub/{path.relative_to(_PACKAGE).as_posix()}": path for path in parts},
@@ -80,12 +86,13 @@ def files(model: str) -> dict[str, bytes | Path]:
 
 
 def requirements() -> list[str]:
-    """What pip is to install for the page: what this package declares, with its methods' libraries, without Gradio."""
+    """Return what pip is to install for the page: what this package declares for it, but Gradio, which a Space has."""
     wanted = []
     for line in metadata.requires("inpaint-hub") or []:
         requirement, _, marker = line.partition(";")
         extra = re.search(r"extra == ['\"](\w+)", marker)
-        if (extra is None or extra[1] == "compare") and not requirement.startswith("inpaint-hub"):
+        wanted_here = extra is None or extra[1] in ("app", "compare")
+        if wanted_here and not requirement.startswith(("inpaint-hub", "gradio")):
             rest = re.sub(r"(?: and )?extra == ['\"]\w+['\"]", "", marker).strip()
             wanted.append(requirement.strip() + (f"; {rest}" if rest else ""))
     return wanted

@@ -1,68 +1,301 @@
-"""What the page says, in a layman's words, and what it calls the methods. Knows no Gradio."""
+"""What the page says, in every language that it knows, and what it calls the methods.
+
+A further language is a further column: a code in LANGUAGES, and a text for it in every row.
+"""
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ..methods.registry import METHODS
-from .photo_edit import Filled
 
+LANGUAGES = "en", "de"
 OWN = "own"  # how the page's own model is chosen; a folder's path is nobody else's business
-
 TITLE = "Inpaint Hub"
-WHAT_TO_DO = "Open or paste a photo, brush over whatever should go, and press **Fill**."
-NOT_TAKEN = "What came cannot be read: give uploads of pictures, as gradio_client's handle_file makes them."
-IN_BROWSERS = "This is done in browsers alone."
-NO_PHOTO = "There is no photo yet: open one, paste one, or pick an example."
-NO_EXAMPLE = "There is no such example."
-NO_BEFORE = "There is nothing to go back to: this is the photo that you opened."
-NO_RESULT = "There is no result to go on from yet: press Fill first."
-WORDS = {  # what a layman reads, in a line on a phone; a method that is not here goes by its name
-    "telea": "Smooth: scratches, text (Telea)",
-    "navier-stokes": "Smooth, in lines (Navier–Stokes)",
-    "biharmonic": "Small spots, slow (biharmonic)",
-    "patchmatch": "Grass, walls, sky (PatchMatch)",
-    "guided": "Best for photos (guided)",
-    "cifar10": "Network: tiny pictures (cifar10)",
-    "context-encoder": "Older network (context-encoder)",
-    "faces": "Network: faces (faces)",
-    "flowers": "Network: flowers (flowers)",
-    "scenes": "Network: landscapes (scenes)",
+
+Row = tuple[str, ...]  # a text in each of LANGUAGES
+
+TEXTS: dict[str, Row] = {
+    "what_to_do": (
+        "Brush over what should go, press Fill.",
+        "Übermale, was weg soll, und drücke Füllen.",
+    ),
+    # Opening a photo
+    "open": ("Open a photo", "Foto öffnen"),
+    "open_hint": ("or drop it anywhere, or paste it", "oder irgendwohin ziehen oder einfügen"),
+    "limits": (
+        "Up to {max_upload_mb} MB and {max_megapixels} megapixels",
+        "Bis {max_upload_mb} MB und {max_megapixels} Megapixel",
+    ),
+    "camera": ("Take a photo", "Foto aufnehmen"),
+    "examples": ("Or try one of these:", "Oder probiere eines davon:"),
+    "drop": ("Drop the photo to open it", "Foto loslassen, um es zu öffnen"),
+    "another": ("Open another photo", "Anderes Foto öffnen"),
+    "first_of_many": (
+        "Several files came; the first picture was opened.",
+        "Mehrere Dateien kamen an; das erste Bild wurde geöffnet.",
+    ),
+    "lose": (
+        "Open the other photo? What you did in this one is not downloaded yet.",
+        "Das andere Foto öffnen? Deine Arbeit an diesem ist noch nicht heruntergeladen.",
+    ),
+    "lose_yes": ("Open the other one", "Das andere öffnen"),
+    "lose_no": ("Keep this one", "Bei diesem bleiben"),
+    # Tools
+    "tools": ("Tools", "Werkzeuge"),
+    "brush": ("Brush (B)", "Pinsel (B)"),
+    "erase": ("Eraser (E)", "Radierer (E)"),
+    "rectangle": ("Rectangle (R)", "Rechteck (R)"),
+    "lasso": ("Lasso (L)", "Lasso (L)"),
+    "select": ("Select an object: draw loosely around it (S)", "Objekt auswählen: grob umkreisen (S)"),
+    "undo": ("Undo (Ctrl+Z)", "Rückgängig (Strg+Z)"),
+    "redo": ("Redo (Ctrl+Shift+Z)", "Wiederholen (Strg+Umschalt+Z)"),
+    "before": ("Hold to see the photo before", "Halten, um das Foto vorher zu sehen"),
+    "divide": ("Divide before and after", "Vorher und nachher teilen"),
+    "divider": (
+        "How much is shown of the photo before, in percent",
+        "Wie viel vom Foto vorher gezeigt wird, in Prozent",
+    ),
+    "size": ("Size", "Größe"),
+    "zoom_in": ("Zoom in (+)", "Vergrößern (+)"),
+    "zoom_out": ("Zoom out (-)", "Verkleinern (-)"),
+    "method": ("How to fill", "Wie gefüllt wird"),
+    "fill": ("Fill", "Füllen"),
+    "stop": ("Stop", "Anhalten"),
+    "download": ("Download", "Herunterladen"),
+    # The canvas, for those who hear it
+    "canvas": (
+        "Photo {name}, {width} by {height} pixels. {marked}",
+        "Foto {name}, {width} mal {height} Pixel. {marked}",
+    ),
+    "marked": ("A part is marked and can be filled.", "Ein Teil ist markiert und kann gefüllt werden."),
+    "unmarked": ("Nothing is marked yet.", "Noch ist nichts markiert."),
+    "is_filled": ("What was marked is filled.", "Was markiert war, ist gefüllt."),
+    # More choices
+    "more": ("More choices", "Mehr Möglichkeiten"),
+    "auto": ("Fill after each stroke", "Nach jedem Strich füllen"),
+    "mask": ("A mask instead of brushing: white is filled", "Eine Maske statt des Pinsels: Weiß wird gefüllt"),
+    "grow": ("Grow the marked part by (pixels of the photo)", "Markiertes vergrößern um (Pixel des Fotos)"),
+    "hub": ("Fill with a model of the Hugging Face Hub", "Mit einem Modell vom Hugging Face Hub füllen"),
+    "format": ("Save as", "Speichern als"),
+    "format_photo": ("Like the photo", "Wie das Foto"),
+    "format_png": ("PNG: what was not marked stays exact", "PNG: was nicht markiert war, bleibt exakt"),
+    "keys": (
+        "Keys: [ and ] or the wheel change the size, + and - or Ctrl and the wheel zoom, Space moves the photo.",
+        "Tasten: [ und ] oder das Rad ändern die Größe, + und - oder Strg und das Rad zoomen,"
+        " die Leertaste verschiebt das Foto.",
+    ),
+    # Comparing
+    "compare": ("Compare", "Vergleichen"),
+    "strip": ("The same hole by every method", "Dieselbe Lücke mit jeder Methode"),
+    "compare_others": ("Show the methods for smaller photos", "Methoden für kleinere Fotos zeigen"),
+    "close": ("Close", "Schließen"),
+    "take": ("Take this", "Übernehmen"),
+    "take_of": ("Take the fill by: {method}", "Füllung übernehmen: {method}"),
+    "crop": ("The filled hole, magnified. {method}", "Die gefüllte Lücke, vergrößert. {method}"),
+    "seconds": ("{seconds} s", "{seconds} s"),
+    # While it works
+    "opening": ("Opening", "Wird geöffnet"),
+    "uploading": ("Uploading", "Wird hochgeladen"),
+    "filling": ("Filling", "Wird gefüllt"),
+    "saving": ("Saving", "Wird gespeichert"),
+    "working": ("Working", "In Arbeit"),
+    "waiting": ("Waiting, {count} before you", "Warten, {count} vor dir"),
+    # What came of it
+    "filled": ("{pixels} pixels filled in {seconds} s. {method}.", "{pixels} Pixel in {seconds} s gefüllt. {method}."),
+    "made_up": (
+        "What is filled is made up. Do not take it for evidence.",
+        "Was gefüllt ist, ist erfunden. Es beweist nichts.",
+    ),
+    "saved": ("{name} is saved.", "{name} ist gespeichert."),
+    "no_photo": ("There is no photo yet. Open one, paste one, or take an example.", "Öffne zuerst ein Foto."),
+    "no_hole": (
+        "Nothing is marked yet. Brush over what should go.",
+        "Noch ist nichts markiert. Übermale, was weg soll.",
+    ),
+    "connection": (
+        "The server does not answer. The next try is in {seconds} s. Nothing of yours is lost.",
+        "Der Server antwortet nicht. Nächster Versuch in {seconds} s. Es geht nichts verloren.",
+    ),
+    "unreachable": (
+        "The server cannot be reached. Check your connection, then press again. Nothing of yours is lost.",
+        "Der Server ist nicht erreichbar. Prüfe die Verbindung und drücke noch einmal. Es geht nichts verloren.",
+    ),
+    "too_large": (
+        "The file has more than {max_upload_mb} MB. Scale the photo down first.",
+        "Die Datei hat mehr als {max_upload_mb} MB. Verkleinere das Foto zuerst.",
+    ),
+    "full": (
+        "The queue is full. Try again in a moment.",
+        "Die Warteschlange ist voll. Versuche es gleich noch einmal.",
+    ),
+    "failed": ("That did not work. Try again.", "Das ging schief. Versuche es noch einmal."),
+    # Below the photo
+    "networks": ("The networks", "Die Netze"),
+    "api": ("For programs", "Für Programme"),
 }
-NO_WEBGL = (
-    "This browser cannot show the brush, which needs WebGL. Give a mask instead, under **More choices**:"
-    " a picture of the photo's size that is white where it should be filled."
-)
-MADE_UP = "What is filled is made up. Do not take it for evidence."
-PROGRAMS = """\
-Two endpoints answer, `/fill` and `/compare`. White in the mask is filled. With `pip install gradio_client`:
 
-```python
-from gradio_client import Client, handle_file
+GERMAN = {  # of sentences that other modules say; a word in braces stands for anything
+    "There is no photo yet. Open one, paste one, or take an example.": "Öffne zuerst ein Foto.",
+    "Nothing is marked yet. Brush over what should go.": "Noch ist nichts markiert. Übermale, was weg soll.",
+    "Everything is marked, so nothing of the photo would be left. Leave some of it unmarked.": (
+        "Alles ist markiert, also bliebe nichts vom Foto. Lass etwas frei."
+    ),
+    "The fills do not fit this photo. Open it again.": "Die Füllungen passen nicht zu diesem Foto. Öffne es neu.",
+    "The photo is HEIC. It is saved as JPEG, or as PNG if you choose so.": (
+        "Das Foto ist HEIC. Gespeichert wird es als JPEG oder, wenn du es wählst, als PNG."
+    ),
+    "The {name} was here for too long and was deleted. Open it again.": (
+        "Die Datei lag zu lange hier und wurde gelöscht. Öffne sie neu."
+    ),
+    "The mask is {mask} but the photo is {photo}; resize the mask with nearest neighbour.": (
+        "Die Maske hat {mask}, das Foto {photo} Pixel. Bringe die Maske auf die Größe des Fotos."
+    ),
+    "{name} has {megapixels} megapixels, {most} are allowed; scale it down first": (
+        "{name} hat {megapixels} Megapixel, erlaubt sind {most}. Verkleinere es zuerst."
+    ),
+    "{name} is no picture of a format that can be read here": "{name} ist kein Bild, das hier gelesen werden kann.",
+    "{name} is broken and cannot be read ({reason})": "{name} ist beschädigt und kann nicht gelesen werden ({reason}).",
+    "{name} holds {count} pictures, an animation or pages, and only one can be filled;"
+    " save the one that you mean as a file of its own": (
+        "{name} enthält {count} Bilder, eine Animation oder Seiten. Speichere das gewünschte als eigene Datei."
+    ),
+    "the file holds further pictures beside the photo; they were left out": (
+        "Die Datei enthält neben dem Foto weitere Bilder; sie fielen weg."
+    ),
+    "{format} cannot hold all that came with the photo; left out: {names}": (
+        "{format} kann nicht alles enthalten, was mit dem Foto kam. Weggelassen: {names}."
+    ),
+    "this took longer than {limit} s and was stopped; mark less, take a smaller photo, or choose another method": (
+        "Das dauerte länger als {limit} s und wurde abgebrochen. Markiere weniger, nimm ein kleineres Foto"
+        " oder eine andere Methode."
+    ),
+    "{format} compresses with loss: known pixels were kept until the file was written, and that changes them slightly;"
+    " a PNG keeps them bit for bit": (
+        "{format} speichert mit Verlust: Beim Schreiben ändert sich jeder Pixel ein wenig. Ein PNG bleibt exakt."
+    ),
+}
 
-client = Client("http://127.0.0.1:7860")  # this page's address
-shown, filled, said = client.predict(
+METHOD_TITLES: dict[str, Row] = {  # what each is for, in three words; a method that is not here goes by its name
+    "guided": ("Best for photos", "Beste für Fotos"),
+    "telea": ("Scratches and text", "Kratzer und Schrift"),
+    "navier-stokes": ("Scratches across lines", "Kratzer über Linien"),
+    "biharmonic": ("Small spots, slow", "Kleine Flecken, langsam"),
+    "patchmatch": ("Grass, walls, sky", "Gras, Wände, Himmel"),
+    "cifar10": ("Tiny pictures", "Winzige Bilder"),
+    "context-encoder": ("An older network", "Ein älteres Netz"),
+    "faces": ("Faces", "Gesichter"),
+    "flowers": ("Flowers", "Blumen"),
+    "scenes": ("Landscapes", "Landschaften"),
+}
+EXAMPLE_TITLES: dict[str, Row] = {  # what an example shows, by its file's name
+    "astronaut.jpg": ("An astronaut before a flag", "Eine Astronautin vor einer Flagge"),
+    "cat.jpg": ("A cat's face", "Das Gesicht einer Katze"),
+    "desk-plant.jpg": ("A pot plant on a desk", "Eine Topfpflanze auf einem Tisch"),
+    "meadow-tree.jpg": ("A flower meadow with a tree", "Eine Blumenwiese mit einem Baum"),
+    "spiral-stairs-person.jpg": ("A person on a spiral staircase", "Ein Mensch auf einer Wendeltreppe"),
+}
+
+SNIPPETS = {  # programs, by language; ADDRESS stands for the page's
+    "Python": """\
+from gradio_client import Client, handle_file  # pip install gradio_client
+
+client = Client("ADDRESS")
+shown, filled, message = client.predict(
     photo=handle_file("photo.jpg"), mask=handle_file("mask.png"), method="telea", api_name="/fill"
 )
-pictures, said = client.predict(photo=handle_file("photo.jpg"), mask=handle_file("mask.png"), api_name="/compare")
-```
+pictures, message = client.predict(photo=handle_file("photo.jpg"), mask=handle_file("mask.png"), api_name="/compare")
+print(filled)""",
+    "curl": """\
+PAGE=ADDRESS
+upload() { curl -s -F "files=@$1" "$PAGE/gradio_api/upload" | sed 's/^\\["\\(.*\\)"\\]$/\\1/'; }
+file() { printf '{"path": "%s", "meta": {"_type": "gradio.FileData"}}' "$(upload "$1")"; }
+EVENT=$(curl -s "$PAGE/gradio_api/call/v2/fill" -H "content-type: application/json" \\
+  -d "{\\"photo\\": $(file photo.jpg), \\"mask\\": $(file mask.png), \\"method\\": \\"telea\\"}" | cut -d '"' -f 4)
+ANSWER=$(curl -sN "$PAGE/gradio_api/call/fill/$EVENT" | grep '^data: \\[' | tail -1)
+curl -s -o filled.jpg "$(printf '%s' "$ANSWER" | grep -o '"url": "[^"]*"' | tail -1 | cut -d '"' -f 4)\"""",
+    "JavaScript": """\
+const page = "ADDRESS/gradio_api"
 
-`filled` is the file, in the photo's format; `file_format="png"` gives a PNG, `grow_px=4` grows the hole, and
-`model="owner/model"` takes a model from the Hugging Face Hub. Methods: {methods}. Errors are sentences."""
+async function upload(file) {  // a File, or a Blob
+  const form = new FormData()
+  form.append("files", file, file.name ?? "picture.png")
+  const [path] = await (await fetch(`${page}/upload`, {method: "POST", body: form})).json()
+  return {path, meta: {_type: "gradio.FileData"}}
+}
+
+async function fill(photo, mask) {  // gives the filled picture as a Blob
+  const body = JSON.stringify({photo: await upload(photo), mask: await upload(mask), method: "telea"})
+  const headers = {"content-type": "application/json"}
+  const {event_id} = await (await fetch(`${page}/call/v2/fill`, {method: "POST", headers, body})).json()
+  const [event, data] = (await (await fetch(`${page}/call/fill/${event_id}`)).text()).trim().split("\\n").slice(-2)
+  if (event !== "event: complete") throw new Error(data)
+  return (await fetch(JSON.parse(data.slice(6))[1].url)).blob()
+}""",
+}
+API_INTRODUCTION = """\
+Two endpoints answer, `/fill` and `/compare`. White in the mask is filled. The filled file comes in the photo's format;
+`file_format="png"` gives a PNG, `grow_px=4` grows the hole, and `model="owner/model"` takes a model from the
+Hugging Face Hub. Methods: {methods}. Errors are sentences."""
 
 
-def told(filled: Filled, method: str) -> str:
-    """What the page says of a result; `method` in a layman's words."""
-    notes = "".join(f"\n- {note}" for note in filled.notes)
-    return f"{filled.pixels:,} pixels filled in {filled.seconds:.1f} s. Method: {method}. {MADE_UP}{notes}"
+class Choice(NamedTuple):
+    """A method that a visitor may choose."""
+
+    name: str
+    title: dict[str, str]  # by language
 
 
-def choices(model: str) -> list[tuple[str, str]]:
-    """What a visitor reads, and the method that it means; the page's own model first if it is not shipped."""
-    own = [] if model in METHODS else [(f"This page's own network ({Path(model).name})", OWN)]
-    return own + [(WORDS.get(name, name), name) for name in METHODS]
+def column(language: str) -> dict[str, str]:
+    """Return every text of the page in one of LANGUAGES."""
+    return {key: row[LANGUAGES.index(language)] for key, row in TEXTS.items()}
 
 
-def chosen_at_first(model: str) -> str:
-    """The method that stands in the list before a visitor chooses."""
+def by_language(row: Row) -> dict[str, str]:
+    """Return a row's texts by language."""
+    return dict(zip(LANGUAGES, row, strict=True))
+
+
+def translate(sentence: str, language: str) -> str:
+    """Return a sentence of the server in another language, or as it is where GERMAN does not know it."""
+    if language != "de":
+        return sentence
+    for pattern, german in _german_patterns():
+        found = pattern.fullmatch(sentence)
+        if found:
+            return german.format(**found.groupdict())
+    return sentence
+
+
+@lru_cache(maxsize=1)
+def _german_patterns() -> list[tuple[re.Pattern[str], str]]:
+    """Each sentence of GERMAN as an expression that finds the words in braces."""
+    return [
+        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(english))), german)
+        for english, german in GERMAN.items()
+    ]
+
+
+def choices(model: str) -> list[Choice]:
+    """Return the methods that a visitor may choose; the page's own model is first if it is not shipped."""
+    name = Path(model).name
+    own = [Choice(OWN, {"en": f"This page's network ({name})", "de": f"Das Netz dieser Seite ({name})"})]
+    return (own if model not in METHODS else []) + [
+        Choice(name, by_language(METHOD_TITLES.get(name, (name,) * len(LANGUAGES)))) for name in METHODS
+    ]
+
+
+def default_choice(model: str) -> str:
+    """Return the method that is chosen before a visitor chooses."""
     return model if model in METHODS else OWN
+
+
+def result_message(pixels: int, seconds: float, notes: tuple[str, ...], method: str) -> str:
+    """Return what the endpoint says of a result; `method` in a layman's words."""
+    words = column("en")
+    lines = "".join(f"\n- {note}" for note in notes)
+    filled = words["filled"].format(pixels=f"{pixels:,}", seconds=f"{seconds:.1f}", method=f"Method: {method}")
+    return f"{filled} {words['made_up']}{lines}"

@@ -1,4 +1,4 @@
-"""Visitors' photos filled in files: in another process, that is ended when it takes too long, or on a lent GPU."""
+"""Visitors' photos worked on in other processes, which are ended when they take too long, or on a lent GPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import LifoQueue
-from typing import Any, NamedTuple
+from typing import Any
 
 from PIL import Image
 
@@ -27,49 +27,118 @@ from . import photo_edit
 ON_ZERO_GPU = GPU is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 GPU_SECONDS = 20  # that a visitor's quota must have left for a fill there
 
+StillWanted = Callable[[], bool]  # whether the visitor is still there
 
-class Filler(NamedTuple):
-    """What fills photos with the workers that are free; whoever comes when none is, waits."""
 
-    workers: LifoQueue[Worker]
-    max_pixels: int
-    folder: Callable[[], str]  # a new one, that is deleted after a while
+class WorkerPool:
+    """Worker processes for fills, and one for what takes moments, so that nobody waits behind a fill to open a photo.
 
-    def fill(
+    Every call raises the `ValueError`s of the function of `photo_edit` that it names.
+
+    Args:
+        count: Fills at once.
+        limit_s: Seconds after which a call is stopped.
+        max_pixels: Of a photo.
+        cache: The folder in which each call's files get a folder of their own.
+    """
+
+    def __init__(self, count: int, limit_s: float, max_pixels: int, cache: str) -> None:
+        self._workers = [Worker(limit_s) for _ in range(count + 1)]
+        self._moments: LifoQueue[Worker] = LifoQueue()
+        self._moments.put(self._workers[0])
+        self._fills: LifoQueue[Worker] = LifoQueue()
+        for worker in self._workers[1:]:
+            self._fills.put(worker)
+        self._max_pixels = max_pixels
+        self._cache = cache
+
+    def open_photo(self, photo: str, wanted: StillWanted, *, preview: bool) -> photo_edit.OpenedPhoto:
+        """Check a photo, as `photo_edit.open_photo` does."""
+        arguments = (photo, self.new_folder(), self._max_pixels)
+        opened: photo_edit.OpenedPhoto = _run(self._moments, wanted, photo_edit.open_photo, *arguments, preview=preview)
+        return opened
+
+    def mark(
+        self,
+        function: Callable[..., photo_edit.Marked],
+        photo: str,
+        edits: Sequence[photo_edit.Edit],
+        mask: str,
+        wanted: StillWanted,
+    ) -> photo_edit.Marked:
+        """Mark a part of the photo by `photo_edit.read_mask` or `photo_edit.select_object`."""
+        arguments = (photo, edits, mask, self.new_folder(), self._max_pixels)
+        marked: photo_edit.Marked = _run(self._moments, wanted, function, *arguments)
+        return marked
+
+    def save_photo(
+        self, photo: str, edits: Sequence[photo_edit.Edit], wanted: StillWanted, *, as_png: bool
+    ) -> photo_edit.SavedPhoto:
+        """Write the photo as it is now, as `photo_edit.save_photo` does."""
+        arguments = (photo, edits, self.new_folder(), self._max_pixels)
+        saved: photo_edit.SavedPhoto = _run(self._moments, wanted, photo_edit.save_photo, *arguments, as_png=as_png)
+        return saved
+
+    def fill_hole(
+        self,
+        photo: str,
+        edits: Sequence[photo_edit.Edit],
+        mask: str,
+        method: str,
+        wanted: StillWanted,
+        *,
+        grow_px: int,
+    ) -> photo_edit.FilledHole:
+        """Fill the photo as it is now, as `photo_edit.fill_hole` does."""
+        arguments = (photo, edits, mask, self.new_folder(), method, self._max_pixels)
+        filled: photo_edit.FilledHole = self._fill(photo_edit.fill_hole, arguments, method, wanted, grow_px=grow_px)
+        return filled
+
+    def fill_photo(
         self,
         photo: str,
         mask: str | None,
         layers: Sequence[Image.Image],
         method: str,
-        wanted: Callable[[], bool],
+        wanted: StillWanted,
         **options: Any,
-    ) -> photo_edit.Filled:
-        """The photo, filled as `photo_edit.fill` does, while that is `wanted`; raises its `ValueError`s."""
-        arguments = (photo, mask, layers, self.folder(), method, self.max_pixels)
-        if ON_ZERO_GPU and (method not in METHODS or method in shipped()):
-            sentence, result = with_gpu(photo_edit.fill, *arguments, **options)
-            if sentence:
-                raise ValueError(sentence)
-        else:
-            result = self.work(wanted, photo_edit.fill, *arguments, **options)
-        filled: photo_edit.Filled = result
+    ) -> photo_edit.FilledPhoto:
+        """Fill a photo in one step, as `photo_edit.fill_photo` does."""
+        arguments = (photo, mask, layers, self.new_folder(), method, self._max_pixels)
+        filled: photo_edit.FilledPhoto = self._fill(photo_edit.fill_photo, arguments, method, wanted, **options)
         return filled
 
-    def editing_copy(self, photo: str, wanted: Callable[[], bool]) -> Image.Image:
-        """The copy to brush on that `photo_edit.editing_copy` makes of the photo; raises its `ValueError`s."""
-        copy: Image.Image = self.work(wanted, photo_edit.editing_copy, photo, self.max_pixels)
-        return copy
+    def new_folder(self) -> str:
+        """Make a folder for one call's files."""
+        return tempfile.mkdtemp(dir=self._cache)
 
-    def work(self, wanted: Callable[[], bool], function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """What the function returns in another process, or its `ValueError`."""
-        worker = self.workers.get()
-        try:
-            return worker(function, *arguments, wanted=wanted, **options)
-        finally:
-            self.workers.put(worker)
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers:
+            worker.close()
+
+    def _fill(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], method: str, wanted: StillWanted, **options: Any
+    ) -> Any:
+        if ON_ZERO_GPU and (method not in METHODS or method in shipped()):
+            sentence, result = call_with_gpu(function, *arguments, **options)
+            if sentence:
+                raise ValueError(sentence)
+            return result
+        return _run(self._fills, wanted, function, *arguments, **options)
 
 
-def with_gpu(function: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[str | None, Any]:
+def _run(
+    workers: LifoQueue[Worker], wanted: StillWanted, function: Callable[..., Any], *arguments: Any, **options: Any
+) -> Any:
+    worker = workers.get()
+    try:
+        return worker(function, *arguments, wanted=wanted, **options)
+    finally:
+        workers.put(worker)
+
+
+def call_with_gpu(function: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[str | None, Any]:
     """The sentence that the function raised, or what it returns with a GPU, if there is one."""
     import torch
 
@@ -80,13 +149,12 @@ def with_gpu(function: Callable[..., Any], *arguments: Any, **options: Any) -> t
 
 
 if GPU is not None:
-    with_gpu = GPU(with_gpu, duration=GPU_SECONDS)  # ZeroGPU wants to know it before the page is up
+    call_with_gpu = GPU(call_with_gpu, duration=GPU_SECONDS)  # ZeroGPU wants to know it before the page is up
 
 
-def new_folder(cache: str, keep_s: int) -> str:
-    """A folder for one photo's files. Those older than `keep_s` go: Gradio deletes only what it has shown."""
-    for path in Path(cache).glob("tmp*"):
-        with suppress(OSError):  # another visitor's was quicker
+def delete_old_files(cache: str, keep_s: float) -> None:
+    """Delete results and halves of uploads that lie in the cache for longer than `keep_s` seconds."""
+    for path in Path(cache).glob("tmp*"):  # the rest is Gradio's, which has a timer of its own
+        with suppress(OSError):  # somebody else was quicker
             if time.time() - path.stat().st_mtime > keep_s:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return tempfile.mkdtemp(dir=cache)

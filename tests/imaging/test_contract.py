@@ -302,6 +302,6 @@ def test_a_wrong_input_is_told_what_came_and_what_was_needed(
 def test_a_mask_of_pillows_making_is_ones_and_zeros_for_every_library(as_array: bool) -> None:
     mask = Image.new("1", (6, 5))
     mask.paste(1, (1, 1, 4, 4))
-    _, hole = contract.opened(np.zeros((5, 6, 3), dtype=np.uint8), np.asarray(mask) if as_array else mask)
+    _, hole = contract.to_arrays(np.zeros((5, 6, 3), dtype=np.uint8), np.asarray(mask) if as_array else mask)
     assert hole.sum() == 9
     assert hole.view(np.uint8).max() == 1, "Pillow's True has all bits set, and libraries of C count with it"

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from inpaint_hub.imaging import deep_color, encoding, photo
-from inpaint_hub.methods.registry import fill_file, named
+from inpaint_hub.methods.registry import fill_file, get_method
 
 HOLE = np.zeros((70, 80), dtype=bool)
 HOLE[20:50, 25:60] = True
@@ -33,7 +33,7 @@ def test_a_photo_of_16_bit_color_is_filled_in_16_bits(tmp_path: Path, ending: st
     path, mask, output = tmp_path / f"a.{ending}", tmp_path / "m.png", tmp_path / f"b.{ending}"
     cv2.imwrite(str(path), values[..., [2, 1, 0, 3][:channels]])
     Image.fromarray(HOLE).save(mask)
-    _, notes = fill_file(path, mask, output, method=named("biharmonic"))
+    _, notes = fill_file(path, mask, output, method=get_method("biharmonic"))
     assert not notes
     result = cv2.imread(str(output), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3][:channels]]
     assert result.dtype == np.uint16
@@ -50,7 +50,7 @@ def test_a_dark_deep_picture_has_more_than_a_few_levels_in_its_hole(method: str,
     image: Any = {"array": values, "float": (values / 65535).astype(np.float32)}.get(kind)
     if image is None:
         image = Image.fromarray(values if kind == "I;16" else values.astype(np.int32))
-    result = np.asarray(named(method)(image, HOLE))
+    result = np.asarray(get_method(method)(image, HOLE))
     inside = np.rint(result[HOLE].astype(float) * (65535 if kind == "float" else 1))
     assert len(np.unique(inside)) > 60
 

@@ -277,6 +277,36 @@ def test_encode_as_png_converts_colors_that_it_cannot_hold_and_says_so(mode: str
     assert notes == [encoding.CONVERTED.format(format="PNG", mode=mode)]
 
 
+@pytest.mark.parametrize("format", ["WEBP", "AVIF", "BMP", "GIF"])
+def test_encode_says_that_inks_are_converted_for_every_format_that_has_none(format: str) -> None:
+    source = photo.decode(file_of(Image.new("CMYK", (24, 18), (20, 30, 40, 50)), "TIFF"), "photo.tif")
+    _, notes = encoding.encode(source, source.image, HOLE, format)
+    assert encoding.CONVERTED.format(format=format, mode="CMYK") in notes
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "RGB"])
+@pytest.mark.parametrize("format", ["TIFF", "WEBP", "PNG"])
+def test_encode_keeps_a_transparent_color_as_one_or_as_alpha(mode: str, format: str) -> None:
+    image = RGB.quantize(4) if mode == "P" else RGB.convert(mode)
+    first = image.getpixel((0, 0))
+    data = file_of(image, "PNG", transparency=first)
+    with Image.open(io.BytesIO(data)) as before:
+        expected = np.asarray(before.convert("RGBA"))
+    source = photo.decode(data, "photo.png")
+    written, _ = encoding.encode(source, source.image, HOLE, format)
+    with Image.open(io.BytesIO(written)) as after:
+        assert (np.asarray(after.convert("RGBA"))[..., 3] == expected[..., 3]).all()
+    assert expected[0, 0, 3] == 0
+
+
+def test_encode_writes_a_deep_picture_of_mode_i_as_png() -> None:
+    source = photo.decode(file_of(image_of("pil-I", 18, 24, seed=1), "TIFF"), "photo.tif")
+    assert isinstance(source.image, Image.Image)
+    written, _ = encoding.encode(source, source.image, HOLE, "PNG")
+    with Image.open(io.BytesIO(written)) as after:
+        assert np.array_equal(np.asarray(after), np.asarray(source.image))
+
+
 def test_encode_as_png_refuses_floats_and_recommends_another_format() -> None:
     source = photo.decode(file_of(image_of("pil-F", 18, 24, seed=1), "TIFF"), "photo.tif")
     with pytest.raises(ValueError, match=r"cannot be written as PNG .*or as .tif$"):

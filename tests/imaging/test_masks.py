@@ -62,7 +62,7 @@ FAINT = {
 
 @pytest.mark.parametrize("kind", PLAIN)
 def test_white_is_the_hole_without_a_word(kind: str) -> None:
-    hole, reading = masks.hole_of(PLAIN[kind])
+    hole, reading = masks.parse_mask(PLAIN[kind])
     assert np.array_equal(hole, HOLE)
     assert reading is None
 
@@ -74,7 +74,7 @@ def test_white_is_the_hole_without_a_word(kind: str) -> None:
     + [(kind, picture, "neither black nor white") for kind, picture in FAINT.items()],
 )
 def test_other_strokes_are_understood_and_the_reading_is_told(kind: str, picture: Image.Image, says: str) -> None:
-    hole, reading = masks.hole_of(picture)
+    hole, reading = masks.parse_mask(picture)
     assert np.array_equal(hole, HOLE), kind
     assert reading is not None
     assert says in reading
@@ -92,7 +92,7 @@ def voc_colors() -> list[int]:
 def labelled(label: int, boundary: bool = True) -> np.ndarray:
     values = np.where(HOLE, np.uint8(label), np.uint8(0))
     if boundary:
-        values[HOLE & ~masks.dilated(~HOLE, 1) ^ HOLE] = 255
+        values[HOLE & ~masks.dilate(~HOLE, 1) ^ HOLE] = 255
     return values
 
 
@@ -110,13 +110,13 @@ def test_hole_of_takes_the_whole_object_of_a_label_picture(label: int, kind: str
         picture = Image.fromarray(values.astype(np.uint16))
     elif kind == "LA":
         picture = picture.convert("LA")
-    assert np.array_equal(masks.hole_of(picture)[0], HOLE)
+    assert np.array_equal(masks.parse_mask(picture)[0], HOLE)
 
 
 def test_hole_of_takes_several_labels_and_says_so() -> None:
     values = labelled(0, False)
     values[5:10, 3:9], values[12:17, 12:20] = 15, 200
-    hole, reading = masks.hole_of(Image.fromarray(values))
+    hole, reading = masks.parse_mask(Image.fromarray(values))
     assert np.array_equal(hole, values > 0)
     assert reading == masks.LABELS
 
@@ -125,7 +125,7 @@ def test_hole_of_asks_about_areas_of_several_colors_without_black() -> None:
     colors = np.zeros((20, 30, 3), dtype=np.uint8)
     colors[:10], colors[10:], colors[5:15, 5:15] = (70, 70, 70), (128, 64, 128), (244, 35, 232)
     with pytest.raises(ValueError, match="areas of 3 colours, none of them black, so it is not clear which should go"):
-        masks.hole_of(Image.fromarray(colors))
+        masks.parse_mask(Image.fromarray(colors))
 
 
 def photograph(mode: str = "RGB") -> Image.Image:
@@ -138,7 +138,7 @@ def photograph(mode: str = "RGB") -> Image.Image:
 def test_hole_of_asks_about_a_photo(mode: str, compressed: bool) -> None:
     picture = photograph(mode)
     with pytest.raises(ValueError, match="looks like a photo, not like a mask"):
-        masks.hole_of(as_jpeg(picture) if compressed else picture)
+        masks.parse_mask(as_jpeg(picture) if compressed else picture)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -147,7 +147,7 @@ def test_hole_of_takes_what_is_erased_in_a_photo(mode: str) -> None:
     erased = np.ones((60, 90), dtype=np.uint8) * 255
     erased[20:40, 30:50] = 0
     picture.putalpha(Image.fromarray(erased))
-    hole, reading = masks.hole_of(picture)
+    hole, reading = masks.parse_mask(picture)
     assert np.array_equal(hole, erased == 0)
     assert reading == masks.ERASED
 
@@ -158,15 +158,15 @@ def test_hole_of_cuts_a_soft_brush_at_half(size: tuple[int, int], blur: int) -> 
     picture = Image.new("L", size)
     picture.paste(255, (size[0] // 4, size[1] // 4, size[0] * 3 // 4, size[1] * 3 // 4))
     soft = picture.filter(ImageFilter.GaussianBlur(blur * size[0] / 400))
-    hole, reading = masks.hole_of(soft)
+    hole, reading = masks.parse_mask(soft)
     assert np.array_equal(hole, np.asarray(soft) > 127)
     assert reading is None
 
 
 @pytest.mark.parametrize("picture", [drawn(0, 255, "L"), drawn("black", "red", "RGB"), drawn("white", "red", "RGB")])
 def test_a_mask_saved_as_jpeg_is_read_the_same_but_for_its_edges(picture: Image.Image) -> None:
-    hole, _ = masks.hole_of(as_jpeg(picture))
-    inside, outside = masks.dilated(HOLE, 2), ~masks.dilated(~HOLE, 2)
+    hole, _ = masks.parse_mask(as_jpeg(picture))
+    inside, outside = masks.dilate(HOLE, 2), ~masks.dilate(~HOLE, 2)
     assert hole[outside].all()
     assert not hole[~inside].any()
 
@@ -174,12 +174,12 @@ def test_a_mask_saved_as_jpeg_is_read_the_same_but_for_its_edges(picture: Image.
 def test_a_soft_brush_is_cut_at_half_its_strength() -> None:
     soft = Image.new("RGBA", (9, 1), (255, 0, 0, 0))
     soft.putalpha(Image.fromarray(np.linspace(0, 255, 9, dtype=np.uint8)[None]))
-    assert masks.hole_of(soft)[0].tolist() == [[False] * 5 + [True] * 4]
+    assert masks.parse_mask(soft)[0].tolist() == [[False] * 5 + [True] * 4]
 
 
 def test_the_noise_of_a_black_jpeg_is_no_hole() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 20, (20, 30), dtype=np.uint8))
-    assert not masks.hole_of(noise)[0].any()
+    assert not masks.parse_mask(noise)[0].any()
 
 
 @given(hole=holes(12, 15))
@@ -188,31 +188,31 @@ def test_every_hole_survives_being_drawn_in_every_way(hole: np.ndarray) -> None:
     for mode, background, stroke in (("L", 0, 255), ("RGBA", (0, 0, 0, 0), "black"), ("RGB", "black", "lime")):
         picture = Image.new(mode, where.size, background)
         picture.paste(stroke, mask=where)
-        assert np.array_equal(masks.hole_of(picture)[0], hole)
+        assert np.array_equal(masks.parse_mask(picture)[0], hole)
 
 
 def test_an_empty_a_full_and_an_inverted_mask_are_asked_about() -> None:
     empty, full = np.zeros_like(HOLE), np.ones_like(HOLE)
     with pytest.raises(ValueError, match="marks nothing to fill: it is not white anywhere"):
-        masks.checked(empty)
+        masks.validate_hole(empty)
     with pytest.raises(ValueError, match="marks nothing to fill: it is not black anywhere"):
-        masks.checked(full, invert=True)
+        masks.validate_hole(full, invert=True)
     with pytest.raises(ValueError, match=r"marks everything.*--no-invert-mask fills it all"):
-        masks.checked(full)
+        masks.validate_hole(full)
     with pytest.raises(ValueError, match=r"marks 81% .*probably inverted.*--invert-mask fills what is black"):
-        masks.checked(~HOLE)
-    assert np.array_equal(masks.checked(~HOLE, invert=True), HOLE)
-    assert np.array_equal(masks.checked(~HOLE, invert=False), ~HOLE)
-    assert masks.checked(full, invert=False).all()
+        masks.validate_hole(~HOLE)
+    assert np.array_equal(masks.validate_hole(~HOLE, invert=True), HOLE)
+    assert np.array_equal(masks.validate_hole(~HOLE, invert=False), ~HOLE)
+    assert masks.validate_hole(full, invert=False).all()
 
 
 def test_a_large_hole_that_leaves_the_frame_is_no_question() -> None:
     large = np.zeros((20, 30), dtype=bool)
     large[1:-1, 1:-1] = True
-    assert masks.checked(large) is large
+    assert masks.validate_hole(large) is large
     sky = np.zeros((20, 30), dtype=bool)
     sky[:15] = True
-    assert masks.checked(sky) is sky
+    assert masks.validate_hole(sky) is sky
 
 
 @given(px=st.integers(0, 30), hole=holes(17, 11))
@@ -222,7 +222,7 @@ def test_dilating_grows_by_so_many_pixels_in_every_direction(px: int, hole: np.n
     for down in range(2 * px + 1):
         for right in range(2 * px + 1):
             expected |= padded[down : down + 17, right : right + 11]
-    assert np.array_equal(masks.dilated(hole, px), expected)
+    assert np.array_equal(masks.dilate(hole, px), expected)
 
 
 @given(case=cases(), px=st.integers(0, 9))
@@ -233,7 +233,7 @@ def test_feathering_changes_no_known_pixel(case: tuple[str, Any, np.ndarray], px
     filled = image_of(kind, *hole.shape, seed=3)
     if kind.startswith("pil"):
         filled = image.copy() if kind in ("pil-P", "pil-PA") else filled
-    result = masks.feathered(image, hole, filled, px)
+    result = masks.feather(image, hole, filled, px)
     if px and not hole.all():
         assert np.array_equal(pixels_of(result)[~hole], pixels_of(image)[~hole])
     assert type(result) is type(image)
@@ -244,7 +244,7 @@ def test_feathering_takes_the_step_out_of_the_seam_and_keeps_the_fill_inside() -
     hole = np.zeros((60, 60), dtype=bool)
     hole[10:50, 10:50] = True
     filled = np.where(hole[..., None], np.uint8(140), image)
-    row = masks.feathered(image, hole, filled, 8)[30, :, 0].astype(int)
+    row = masks.feather(image, hole, filled, 8)[30, :, 0].astype(int)
     assert abs(row[10] - 100) <= 6, "the step is still there"
     assert row[25] == 140
     assert np.abs(np.diff(row[5:30])).max() <= 8
@@ -255,13 +255,13 @@ def test_feathering_leaves_a_seam_that_fits_alone() -> None:
     flat = np.full((20, 20, 3), 50, dtype=np.uint8)
     hole = np.zeros((20, 20), dtype=bool)
     hole[5:9, 5:30] = True
-    assert np.array_equal(masks.feathered(flat, hole, flat, 6), flat)
+    assert np.array_equal(masks.feather(flat, hole, flat, 6), flat)
 
 
 def test_a_stroke_drawn_with_smooth_edges_is_one_hole() -> None:
     picture = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
     ImageDraw.Draw(picture).line((5, 5, 35, 30), fill=(0, 255, 0, 255), width=5)
     smooth = picture.resize((20, 20), Image.Resampling.LANCZOS)
-    hole, _ = masks.hole_of(smooth)
+    hole, _ = masks.parse_mask(smooth)
     assert hole[8:10, 9:11].any()
     assert not hole[0].any()

@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import holes, sides
 
-from inpaint_hub.imaging.resampling import enlarged, nearness, shrunk
+from inpaint_hub.imaging.resampling import downscale, proximity_weights, upscale
 
 
 @given(height=sides, width=sides, factor=st.integers(1, 5), data=st.data())
 def test_what_is_known_of_one_colour_keeps_it_at_every_scale(height: int, width: int, factor: int, data: Any) -> None:
     hole = data.draw(holes(height, width))
     known = np.where(hole[:, :, None], 0, np.float32([0.2, 0.5, 0.9])).astype(np.float32)
-    small, small_hole = shrunk(known, hole, factor)
+    small, small_hole = downscale(known, hole, factor)
     assert small_hole.shape == (-(-height // factor), -(-width // factor))
     assert np.allclose(small[~small_hole], [0.2, 0.5, 0.9])
     whole = np.broadcast_to(np.float32([0.2, 0.5, 0.9]), small.shape)
-    large = enlarged(whole.copy(), known, factor)
+    large = upscale(whole.copy(), known, factor)
     assert large.shape == known.shape
     assert np.allclose(large, [0.2, 0.5, 0.9])
 
@@ -35,4 +35,4 @@ def test_nearness_falls_evenly_with_the_distance_from_known_pixels(
     for row, column in zip(*np.nonzero(hole), strict=True):
         away = np.maximum(abs(rows - row), abs(columns - column)).min() if len(rows) else reach + 1
         expected[row, column] = max(0, reach + 1 - away) / reach
-    assert np.allclose(nearness(hole, reach), expected, atol=1e-6)
+    assert np.allclose(proximity_weights(hole, reach), expected, atol=1e-6)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import holes, sides
 
-from inpaint_hub.imaging.windows import CELL, around, boxes, farther, reduction, window_around
+from inpaint_hub.imaging.windows import CELL, bounding_box, boxes, downscale_factor, exceeds_distance, window_around
 
 
 @given(height=sides, width=sides, context=st.integers(0, 9), multiple=st.integers(1, 4), data=st.data())
@@ -42,11 +42,11 @@ def test_boxes_hold_every_hole_pixel_once_and_cost_no_more_than_one(
         hole[row : row + random.integers(1, 30), column : column + random.integers(1, 30)] = True
     times_held = np.zeros(hole.shape, dtype=int)
     for box in boxes(hole, context):
-        assert around(hole[box.slices]) == (0, 0, box.bottom - box.top, box.right - box.left), "not tight"
+        assert bounding_box(hole[box.slices]) == (0, 0, box.bottom - box.top, box.right - box.left), "not tight"
         times_held[box.slices] += hole[box.slices]
     assert np.array_equal(times_held, hole)
     cost = sum((b.bottom - b.top + 2 * context) * (b.right - b.left + 2 * context) for b in boxes(hole, context))
-    whole = around(hole)
+    whole = bounding_box(hole)
     cells = [-(-(end - start) // CELL) * CELL for start, end in ((whole.top, whole.bottom), (whole.left, whole.right))]
     assert cost <= (cells[0] + 2 * context) * (cells[1] + 2 * context)
 
@@ -90,7 +90,7 @@ def shape(height: int, width: int, top: int, left: int, bottom: int, right: int)
     ],
 )
 def test_a_hole_is_shrunk_until_the_network_sees_no_more_of_it_than_in_training(hole: np.ndarray, factor: int) -> None:
-    assert reduction(hole, 16) == factor
+    assert downscale_factor(hole, 16) == factor
 
 
 @given(height=sides, width=sides, side=st.integers(1, 16), data=st.data())
@@ -102,7 +102,7 @@ def test_no_smaller_factor_would_do(height: int, width: int, side: int, data: An
         places = [(top, left) for top in range(height) for left in range(width)]
         return max(int(hole[top : top + view, left : left + view].sum()) for top, left in places)
 
-    factor = reduction(hole, side)
+    factor = downscale_factor(hole, side)
     assert most_hole_seen(factor) <= (side * factor) ** 2
     assert all(most_hole_seen(smaller) > (side * smaller) ** 2 for smaller in range(1, factor))
 
@@ -116,4 +116,4 @@ def test_farther_is_told_pixel_by_pixel(height: int, width: int, distance: int, 
         for row, column in zip(*np.nonzero(hole), strict=True)
         if len(rows)
     ]
-    assert farther(hole, distance) == any(away)
+    assert exceeds_distance(hole, distance) == any(away)

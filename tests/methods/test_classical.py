@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inpaint_hub.methods import classical
-from inpaint_hub.methods.classical import CLASSICAL, SEARCH_PX, biharmonic, patchmatch, specks_of
+from inpaint_hub.methods.classical import CLASSICAL, SEARCH_PX, biharmonic, find_specks, patchmatch
 
 HOLE = np.zeros((21, 17), dtype=bool)
 HOLE[5:12, 9:17] = True  # up to the border
@@ -90,5 +90,5 @@ def test_specks_of_takes_dust_and_scratches_and_leaves_what_is_thick() -> None:
     thick[10:40, 150:180] = True
     scratch = np.zeros_like(dust)
     scratch[50:57, :140] = True
-    assert np.array_equal(specks_of(dust | thick | scratch), (dust | scratch) & ~thick)
-    assert not specks_of(thick).any()
+    assert np.array_equal(find_specks(dust | thick | scratch), (dust | scratch) & ~thick)
+    assert not find_specks(thick).any()

@@ -9,7 +9,7 @@ from inpaint_hub import fill
 from inpaint_hub.imaging.windows import Window
 from inpaint_hub.methods import guided as module
 from inpaint_hub.methods.classical import SEARCH_PX, biharmonic
-from inpaint_hub.methods.guided import AGREED, CLEARLY, apart, guided, nearest
+from inpaint_hub.methods.guided import AGREEMENT_THRESHOLD, MIN_IMPROVEMENT, guided, lowpass_distance, select_fill
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (160, 150, 3), dtype=np.uint8)
 HOLE = np.zeros((160, 150), dtype=bool)
@@ -40,7 +40,7 @@ def test_what_is_nearby_fills_where_the_guide_sees_no_other_thing() -> None:
 
 
 def test_patchmatch_fills_alone_where_the_guide_agrees_with_it(grey_fills: list[int]) -> None:
-    agreed = 250 - round(255 * AGREED / 2)
+    agreed = 250 - round(255 * AGREEMENT_THRESHOLD / 2)
     assert (guided(IMAGE, HOLE, flat(agreed))[HOLE] == 250).all()
     assert grey_fills == [SEARCH_PX], "and no time goes into other fills"
 
@@ -63,16 +63,18 @@ def test_each_of_two_far_holes_is_chosen_for_itself() -> None:
 def test_a_fill_that_is_hardly_nearer_to_the_guide_is_not_taken() -> None:
     hole = np.ones((20, 20), dtype=bool)
     seen = np.full((20, 20, 3), 100.0)
-    hardly, clearly = 100 * (1 - CLEARLY / 2), 100 * (1 - 2 * CLEARLY)
-    assert nearest([seen + 100, seen + hardly], seen, hole) == 0
-    assert nearest([seen + 100, seen + hardly, seen - clearly], seen, hole) == 2
+    hardly, clearly = 100 * (1 - MIN_IMPROVEMENT / 2), 100 * (1 - 2 * MIN_IMPROVEMENT)
+    assert select_fill([seen + 100, seen + hardly], seen, hole) == 0
+    assert select_fill([seen + 100, seen + hardly, seen - clearly], seen, hole) == 2
 
 
 def test_how_far_fills_are_apart_does_not_depend_on_how_much_is_around_them() -> None:
     one, other = np.random.default_rng(1).integers(0, 256, (2, *IMAGE.shape), dtype=np.uint8)
     other[~HOLE] = one[~HOLE]
     box = np.s_[70:95, 60:88]
-    assert apart(one[box], other[box], HOLE[box]) == pytest.approx(apart(one, other, HOLE), rel=1e-6)
+    assert lowpass_distance(one[box], other[box], HOLE[box]) == pytest.approx(
+        lowpass_distance(one, other, HOLE), rel=1e-6
+    )
 
 
 def test_a_photo_that_is_all_nearby_needs_no_guide() -> None:

@@ -135,3 +135,30 @@ def test_a_generator_without_dilation_fills_as_its_own_pass_does() -> None:
     with torch.no_grad():
         prediction = generator.eval()(generator.masked(image[None], hole[None, None]))[0]
     assert torch.allclose(filled[:, hole], prediction[:, hole], atol=0.02)
+
+
+def barely_trained() -> Generator:
+    """A generator whose batch norm magnifies differences, as after a few steps of training."""
+    torch.manual_seed(0)
+    generator = Generator(largest_hole=16)
+    for module in generator.layers:
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_var.fill_(1e-4)  # type: ignore[union-attr]
+    return generator
+
+
+def test_inpainter_takes_bfloat16_only_where_it_fills_as_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inpaint_hub.methods.inpainter.has_bf16", lambda: True)
+    assert Inpainter.from_pretrained("cifar10").dtype == torch.bfloat16
+    assert Inpainter(barely_trained()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_inpainter_takes_the_precision_that_it_is_told(dtype: torch.dtype) -> None:
+    assert Inpainter(barely_trained(), dtype=dtype).dtype == dtype
+    assert Inpainter.from_pretrained("cifar10", dtype=dtype).dtype == dtype
+
+
+def test_inpainter_without_bfloat16_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inpaint_hub.methods.inpainter.has_bf16", lambda: False)
+    assert Inpainter.from_pretrained("cifar10").dtype == torch.float32

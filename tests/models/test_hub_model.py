@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from inpaint_hub import Generator, Inpainter
-from inpaint_hub.methods.registry import METHODS, named
+from inpaint_hub.methods.registry import METHODS, get_method
 from inpaint_hub.pretrained import locate, shipped_folder
 
 
@@ -47,7 +47,7 @@ def test_locate_a_path_is_a_folder_and_never_a_shipped_model(name: str | Path, h
     assert Generator.from_pretrained(name).fill_color.flatten().tolist() == [0.125, 0.25, 0.5]
 
 
-@pytest.mark.parametrize("load", [locate, Generator.from_pretrained, Inpainter.from_pretrained, named])
+@pytest.mark.parametrize("load", [locate, Generator.from_pretrained, Inpainter.from_pretrained, get_method])
 def test_locate_a_name_that_may_mean_two_models_is_asked_about(load: object, here: Path) -> None:
     with pytest.raises(ValueError, match=r"'faces' is a shipped model and also a folder here; write './faces' for"):
         load("faces")  # type: ignore[operator]

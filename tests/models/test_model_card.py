@@ -17,6 +17,8 @@ FACTS = {
     "data_terms": "CC0.",
     "command": "accelerate launch train_accelerate.py --seed 3",
     "recipe": PRESETS["paper"].to_dict(),
+    "resolution": 48,
+    "hole_sides": (12, 24),
     "seed": 3,
     "images_seen": 1234567,
     "hours": 1.5,
@@ -37,6 +39,8 @@ def test_a_card_holds_the_facts_it_was_given(tmp_path: Path) -> None:
         "# faces",
         'from_pretrained("someone/faces")',
         "17 images",
+        "12 to 24 px a side",
+        "squares of 48 px with holes of 12 to 24 px",
         "| this model | 18.13 | 0.500 | 0.1000 | 0.0500 | 0.900 | 0.0100 |",
         "CC0.",
         "1,234,567 images seen in 1.5 hours on 1 x CPU; seed 3",
@@ -44,6 +48,20 @@ def test_a_card_holds_the_facts_it_was_given(tmp_path: Path) -> None:
         FACTS["command"],
     ):
         assert said in card
+
+
+def test_a_card_shows_figures_by_features_where_they_were_measured(tmp_path: Path) -> None:
+    row = FACTS["figures"][0] | {"gradient_energy": 0.512, "feature_distance": 0.2311, "kernel_distance": -0.11}
+    Generator().save_pretrained(tmp_path, model_card_kwargs=FACTS | {"figures": [row]})
+    card = (tmp_path / "README.md").read_text()
+    assert "| gradient energy | feature distance | kernel distance |" in card
+    assert "| 0.0500 | 0.512 | 0.231 | -0.11 | 0.900 |" in card
+    assert "EfficientNet-Lite0" not in card
+
+
+def test_a_card_names_the_feature_network_that_the_losses_look_through(tmp_path: Path) -> None:
+    Generator().save_pretrained(tmp_path, model_card_kwargs=FACTS | {"recipe": PRESETS["photos"].to_dict()})
+    assert "EfficientNet-Lite0, trained on ImageNet" in (tmp_path / "README.md").read_text()
 
 
 def test_a_card_shows_curves_and_samples_where_it_was_given_them(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+// One history for strokes and fills: what undo takes back and redo brings again.
+
+export class History {
+  items = []  // applied ones first, then those that were undone
+  length = 0  // how many are applied
+
+  get applied() {
+    return this.items.slice(0, this.length)
+  }
+
+  get fills() {
+    return this.applied.filter(item => item.kind === 'fill')
+  }
+
+  // What is marked and not filled yet.
+  get strokes() {
+    const applied = this.applied
+    return applied.slice(applied.findLastIndex(item => item.kind === 'fill') + 1)
+  }
+
+  get canUndo() {
+    return this.length > 0
+  }
+
+  get canRedo() {
+    return this.length < this.items.length
+  }
+
+  add(item) {
+    this.items.splice(this.length, Infinity, item)
+    this.length++
+  }
+
+  // Put a fill behind the first `count` items, which it filled. Later strokes stay. False if one of them was undone.
+  insertFill(fill, count) {
+    if (this.length < count) return false
+    this.items.splice(count, 0, fill)
+    this.length++
+    return true
+  }
+
+  undo() {
+    if (this.canUndo) this.length--
+  }
+
+  redo() {
+    if (this.canRedo) this.length++
+  }
+
+  clear() {
+    this.items = []
+    this.length = 0
+  }
+}
