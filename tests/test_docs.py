@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import shlex
 import shutil
@@ -15,17 +16,19 @@ from typing import Any, NamedTuple
 
 import pytest
 from conftest import ROOT
+from page_server import served
 from PIL import Image
 
 import inpaint_hub
 from inpaint_hub import METHODS, Discriminator, Generator, Inpainter, cli
 from inpaint_hub.pretrained import shipped
-from train_accelerate import parse_args
+from inpaint_hub.training.arguments import parse_args
+from inpaint_hub.training.recipes import PRESETS
 
 README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
-PAGE = "http://127.0.0.1:7860"  # snippets that call it are run by the tests of the page
+PAGE = "http://127.0.0.1:7860"  # that some snippets call
 
 
 def blocks(text: str, *languages: str) -> list[str]:
@@ -70,8 +73,9 @@ def workplace(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -
     for photo, mask_of in (("cat.jpg", "mask.png"), ("photo.jpg", "watermark.png")):
         shutil.copy(tmp_path / "photos/cat.jpg", tmp_path / photo)
         shutil.copy(tmp_path / "masks/cat.png", tmp_path / mask_of)
+    (tmp_path / "runs/photos").mkdir(parents=True)
+    (tmp_path / "runs/photos/recipe.json").write_text(json.dumps(PRESETS["photos"].to_dict()))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
     return tmp_path
 
 
@@ -82,6 +86,19 @@ def test_python_blocks_run_one_after_the_other(document: str) -> None:
     for block in blocks(TEXT[document], "python"):
         if PAGE not in block:
             exec(compile(block, document, "exec"), names)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("workplace")
+def test_snippets_that_call_the_page_run(tmp_path_factory: pytest.TempPathFactory) -> None:
+    pytest.importorskip("gradio", reason="the page needs gradio")
+    snippets = [block for text in TEXT.values() for block in blocks(text, "python") if PAGE in block]
+    assert snippets
+    with served(tmp_path_factory.mktemp("page"), {}) as page:
+        for snippet in snippets:
+            names: dict[str, Any] = {}
+            exec(snippet.replace(PAGE, page.url), names)
+            assert Path(names["filled"]).is_file()
 
 
 def test_the_error_that_the_readme_shows_is_the_one_that_is_raised() -> None:
@@ -104,20 +121,22 @@ def run_ours(command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch
     assert status == 0
 
 
-def parse_training(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parse a command line of train_accelerate.py, which others start."""
-    words = words[words.index("train_accelerate.py") :]
-    more = [] if "--output_dir" in words else ["--output_dir", "runs/mine"]
-    monkeypatch.setattr(sys, "argv", [*(word for word in words if word != "..."), *more])
-    parse_args()
+def parse_training(flags: list[str]) -> None:
+    """Parse the flags of train_accelerate.py, which a launcher starts."""
+    if "--help" in flags:
+        with pytest.raises(SystemExit, match="0"):
+            parse_args(flags)
+    else:
+        parse_args(flags)
 
 
 def check(command: Command, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     """Run a command, or, where it serves, trains or installs, check its words."""
     words = shlex.split(command.line, comments=True)
-    if "train_accelerate.py" in words:
-        parse_training(words, monkeypatch)
-        return
+    for script in ("train_accelerate.py", "examples/train.slurm"):
+        if script in words:
+            parse_training(words[words.index(script) + 1 :])
+            return
     match words:
         case ["inpaint-hub", *rest]:
             run_ours(command, rest, monkeypatch, capfd)
@@ -133,7 +152,7 @@ def check(command: Command, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None
         case ["pip", "install", what]:
             extras = re.findall(r"^(\w+) = \[", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
             assert what == "." or set(what.removeprefix(".[").removesuffix("]").split(",")) <= set(extras)
-        case ["git", "clone", *_] | ["cd", _] | ["hf", "auth", "login"] | ["sbatch", *_]:
+        case ["git", "clone", *_] | ["cd", _] | ["hf", "auth", "login"]:
             pass
         case _:
             pytest.fail(f"{command.document} has a command that no test knows: {command.line}")
@@ -151,10 +170,9 @@ def test_commands_run_and_print_what_is_shown(
     check(command, monkeypatch, capfd)
 
 
-def test_flags_in_the_text_exist(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["train_accelerate.py", "--help"])
+def test_flags_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parse_args()
+        parse_args(["--help"])
     for command in ("fill", "compare", "export", "space"):
         with pytest.raises(SystemExit):
             cli.main([command, "--help"])
