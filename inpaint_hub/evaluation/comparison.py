@@ -11,11 +11,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..metrics import METRICS
+
+if TYPE_CHECKING:
+    from ..training.recipes import Recipe
 
 AREAS = tuple((low / 10, (low + 1) / 10) for low in range(6))  # shares of the image
 PLACES = ("interior", "one side", "corner")  # the hole touches none, one, or more of the image's sides
@@ -97,16 +100,9 @@ def load_inputs(
     if len(images) < 2:
         raise ValueError(f"{data} has {len(images)} images in its {split} split; a comparison needs 2 or more")
     holes = Holes(sides, recipe.hole_mix(), masks).batch(SEED, 0, len(images), (resolution, resolution))
-    rectangles = f" with sides of {sides[0]} to {sides[1]} px" if {"rectangle", "border"} & {*recipe.hole_mix()} else ""
     facts = {
         "title": f"Methods on {Path(data).name}",
-        "text": (
-            f"{len(images):,} images of the {split} split, squares of {resolution} px; holes: {kinds}{rectangles};"
-            f" seeds {seed} and {SEED}. ± is half the width of a 95 % interval. Feature distance, kernel distance and"
-            " Fréchet distance of crops compare features of EfficientNet-Lite1 of the square of 1.5 hole widths around"
-            " each hole with those of the originals. At 32 px, label and Fréchet distance are those of the CIFAR-10"
-            f" classifier of this package. Times and memory: {describe_machine()}."
-        ),
+        "text": _describe(len(images), split, resolution, recipe, seed),
         "images": len(images),
         "resolution": resolution,
         "holes": kinds,
@@ -116,6 +112,21 @@ def load_inputs(
         "remarks": splits.messages(),
     }
     return facts, images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
+
+
+def _describe(count: int, split: str, resolution: int, recipe: Recipe, seed: int) -> str:
+    """What was compared, and what the figures are."""
+    from .evaluate import SEED
+
+    sided = {"rectangle", "rectangles", "border", "object"} & {*recipe.hole_mix()}
+    sides = f" with sides of {recipe.hole_min} to {recipe.hole_max} px" if sided else ""
+    return (
+        f"{count:,} images of the {split} split, squares of {resolution} px; holes: {recipe.holes}{sides}; seeds {seed}"
+        f" and {SEED}. ± is half the width of a 95 % interval. Feature distance, kernel distance and Fréchet distance"
+        " of crops compare features of EfficientNet-Lite1 of the square of 1.5 hole widths around each hole with those"
+        " of the originals. At 32 px, label and Fréchet distance are those of the CIFAR-10 classifier of this package."
+        f" Times and memory: {describe_machine()}."
+    )
 
 
 def fill_all(name: str, images: np.ndarray, holes: np.ndarray, seed: int) -> Fills:

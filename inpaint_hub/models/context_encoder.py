@@ -76,7 +76,7 @@ class ContextEncoder(InpaintingNetwork):
         self.layers.append(nn.ConvTranspose2d(widths[0], 3, 4, 2, 1))
 
     def settings(self) -> dict[str, Any]:
-        """Its constructor arguments."""
+        """Return the constructor arguments."""
         color = self.fill_color.flatten().tolist()
         return {"fill_color": color, "largest_hole": self.largest_hole, "image_size": self.image_size}
 

@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 
     @property
     def operations(self) -> int:
-        """The number of multiplications and additions of the pass."""
+        """Count the multiplications and additions of the pass."""
         channels, total = 4, 0
         for layer, down, across in zip(self.layers, self.down, self.across, strict=True):
             taps = (down.end_tap - down.first_tap) * (across.end_tap - across.first_tap)

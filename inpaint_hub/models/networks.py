@@ -233,7 +233,7 @@ class Generator(InpaintingNetwork):
         return torch.sigmoid(self.layers(x).float())[:, :, :height, :width]
 
     def settings(self) -> dict[str, Any]:
-        """Its constructor arguments."""
+        """Return the constructor arguments."""
         dilated = self.table is GENERATOR
         return {"fill_color": self.fill_color.flatten().tolist(), "largest_hole": self.largest_hole, "dilated": dilated}
 
@@ -324,7 +324,7 @@ class Discriminator(HubModel):
         self.joint = nn.Linear(BRANCH_FEATURES * (1 + local), 1)
 
     def settings(self) -> dict[str, Any]:
-        """Its constructor arguments."""
+        """Return the constructor arguments."""
         return {"image_size": self.image_size, "local": self.local_branch is not None}
 
     def forward(self, image: Tensor, patch: Tensor) -> Tensor:

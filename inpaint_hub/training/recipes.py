@@ -90,7 +90,11 @@ class Recipe:
         raise ValueError(f"{name} is {getattr(self, name)!r}; it must be {needed} ({meaning.partition(':')[0]})")
 
     def hole_mix(self) -> dict[str, float]:
-        """The weight of each kind of hole, in the order of `holes`; one that is named without a weight has 1."""
+        """Parse `holes`: the weight of each kind, in order; a kind without a weight has 1.
+
+        Raises:
+            ValueError: A kind is unknown or named twice, or a weight is not above 0.
+        """
         mix: dict[str, float] = {}
         for part in self.holes.split(","):
             kind, _, weight = (word.strip() for word in part.partition(":"))
@@ -107,12 +111,20 @@ class Recipe:
         return mix
 
     def resolutions(self) -> list[tuple[int, float]]:
-        """The side of the training images in px up to each number of images seen, in order; the last has no end."""
+        """Parse `resolution_schedule`: sides in px, each with the number of images seen at which it ends.
+
+        Raises:
+            ValueError: A part of it does not fit.
+        """
         phases = self._phases("resolution_schedule", int, 16, "sides of 16 px or more", "32:100000, 64:400000")
         return [*phases, (self.resolution, math.inf)]
 
     def adversarial_weights(self) -> list[tuple[float, float]]:
-        """The factor of the adversarial loss up to each number of images seen, in order; the last has no end."""
+        """Parse `adversarial_schedule`: weights, each with the number of images seen at which it ends.
+
+        Raises:
+            ValueError: A part of it does not fit.
+        """
         phases = self._phases("adversarial_schedule", float, 0, "factors of 0 or more", "0.1:100000, 0.2:200000")
         return [*phases, (self.adversarial_weight, math.inf)]
 
@@ -135,24 +147,30 @@ class Recipe:
         return phases
 
     def resolution_at(self, images_seen: int) -> int:
-        """The side of the training images in px after `images_seen`."""
+        """Return the side of the training images in px after a number of images seen."""
         return next(side for side, end in self.resolutions() if images_seen < end)
 
     def adversarial_weight_at(self, images_seen: int) -> float:
-        """The factor of the adversarial loss after `images_seen`."""
+        """Return the weight of the adversarial loss after a number of images seen."""
         return next(weight for weight, end in self.adversarial_weights() if images_seen < end)
 
     def hole_sides_at(self, resolution: int) -> tuple[int, int]:
-        """The shortest and longest side of a rectangle in px at a side of the training images; they scale along."""
+        """Scale `hole_min` and `hole_max`, in px, to a side of the training images."""
         shortest, longest = (max(1, side * resolution // self.resolution) for side in (self.hole_min, self.hole_max))
         return shortest, longest
 
     def updates_at(self, progress: float) -> tuple[str, ...]:
-        """The updates of an iteration, in order, at `progress` 0..1 through the run.
+        """List the updates of an iteration, in order.
 
-        Before `discriminator_from` the generator learns alone; until `adversarial_from` the
-        discriminator alone; then both, as the four updates of the paper's Section IV-B or with those of
-        each network as one (Iizuka et al. 2017, Algorithm 1).
+        Before `discriminator_from` only the generator is trained; until `adversarial_from` only the discriminator; then
+        both, with the four updates of the paper's Section IV-B, or with one for each network (Iizuka et al. 2017,
+        Algorithm 1).
+
+        Args:
+            progress: The share of the run that is done, in 0..1.
+
+        Returns:
+            Names of `train_step.UPDATES`.
         """
         if progress < self.discriminator_from:
             return ("reconstruct",)
@@ -161,9 +179,16 @@ class Recipe:
         return ("discriminate", "joint") if self.joint else ("reconstruct", "real", "fake", "adversarial")
 
     def learning_rate_at(self, images_seen: int, total_images: int) -> float:
-        """The generator's learning rate: a linear rise, a plateau, a linear fall to zero.
+        """Compute the generator's learning rate: it rises linearly, stays, and falls linearly to zero.
 
-        The plateau does not depend on `total_images`, so a run can be lengthened while it is on it.
+        While it stays it does not depend on the length of the run, so that a run can be lengthened.
+
+        Args:
+            images_seen: The images that the run has seen.
+            total_images: The length of the run.
+
+        Returns:
+            The learning rate.
         """
         rise = min(1.0, (images_seen + 1) / max(1, self.lr_warmup_images))
         left = 1 - images_seen / total_images
@@ -171,11 +196,11 @@ class Recipe:
         return self.learning_rate * min(rise, fall)
 
     def replace(self, **changes: Any) -> Recipe:
-        """A copy with the given fields changed, checked again."""
+        """Copy the recipe with some fields changed, and check it again."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by name, all of them JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
+        """Return all fields by name, as JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
         return dataclasses.asdict(self)
 
 

@@ -143,7 +143,7 @@ def test_nothing_is_overwritten_unasked(folder: Path, tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (["--sides", "20", "40"], "hole_max is 40; it must be below 32, which is the resolution"),
+        (["--sides", "20", "40"], "hole_max is 40; it must be below --resolution"),
         (["--holes", "stars"], "write kinds of rectangle"),
         (["--count", "1"], "a comparison needs 2 or more"),
         (["--methods", "sorcery"], "no method is left to compare"),
