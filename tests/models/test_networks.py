@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from inpaint_hub.models.networks import (
     frozen,
     receptive_field,
 )
+from inpaint_hub.pretrained import locate, shipped
 
 
 def parameters(network: nn.Module) -> int:
@@ -210,3 +212,11 @@ def test_weights_that_are_missing_are_an_error_and_not_random(tmp_path: Path) ->
 def test_a_name_that_is_nothing_is_told_what_there_is() -> None:
     with pytest.raises(ValueError, match=r"no shipped model .*owner/model"):
         Generator.from_pretrained("cifar-ten")
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if name != "context-encoder"])
+def test_fill_color_comes_from_the_config_and_is_no_weight(name: str) -> None:
+    config = json.loads(Path(locate(name), "config.json").read_text())
+    generator = Generator.from_pretrained(name)
+    assert generator.fill_color.flatten().tolist() == pytest.approx(config["fill_color"])
+    assert not [key for key in generator.state_dict() if not key.startswith("layers.")]
