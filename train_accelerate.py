@@ -18,8 +18,10 @@ import copy
 import json
 import os
 import platform
+import shutil
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ from inpaint_hub.data.dataset import (
 )
 from inpaint_hub.evaluation.evaluate import SAMPLES, compare, evaluation_holes, show_pairs, validate
 from inpaint_hub.metrics import METRICS
+from inpaint_hub.models.model_card import is_edited
 from inpaint_hub.models.networks import Painter
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.build import (
@@ -284,13 +287,9 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest) 
         places = gather_object([run.stream.state()]) if due and run.stream else places
         if accelerator.is_main_process and due:
             save_checkpoint(run, state, places)
-        if (
-            args.push_every
-            and state.step % args.push_every == 0
-            and accelerator.is_main_process
-            and not (done or stopping)
-        ):
-            push_on_the_way(run, state, places, bar.write)
+        push_is_due = args.push_every and state.step % args.push_every == 0 and not (done or stopping)
+        if accelerator.is_main_process and push_is_due:
+            push_on_the_way(run, state, bar.write)
     bar.close()
     if stopping:
         accelerator.wait_for_everyone()  # a launcher ends them all when one has gone, and the main one is saving
@@ -354,7 +353,7 @@ def save_checkpoint(run: Run, state: TrainingState, places: list[Any]) -> None:
         sys.exit(f"{error}; make room, and the same command goes on from there")
 
 
-def push_on_the_way(run: Run, state: TrainingState, places: list[Any], tell: Any) -> None:
+def push_on_the_way(run: Run, state: TrainingState, tell: Callable[[str], object]) -> None:
     """Publish the model as it is; a Hub that cannot be reached does not end the run."""
     generator = copy.deepcopy(recalibrated(run, run.recipe.resolution_at(state.images_seen - 1)))
     note = f"Training is under way: {state.images_seen:,} of {run.total_images:,} images."
@@ -424,13 +423,22 @@ def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
 
 
 def save_model(generator: Painter, discriminator: AnyDiscriminator, facts: dict[str, Any], folder: Path) -> None:
-    """Make FOLDER a model folder: the generator, its card, and the discriminator in a folder of its own."""
-    within = folder / "discriminator"
-    for place in (folder, within):
-        (place / "README.md").unlink(missing_ok=True)  # the mixin would keep the card of a shorter run
-    to_half(generator).save_pretrained(folder, model_card_kwargs=facts)
-    (folder / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
-    discriminator.save_pretrained(within)
+    """Make FOLDER a model folder: the generator, its card, and the discriminator in a folder of its own.
+
+    All is written aside and then moved into place. A card that was edited since is kept as README.edited.md.
+    """
+    aside = folder / ".model.partial"
+    shutil.rmtree(aside, ignore_errors=True)
+    to_half(generator).save_pretrained(aside, model_card_kwargs=facts)
+    (aside / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
+    discriminator.save_pretrained(aside / "discriminator")
+    card = folder / "README.md"
+    if card.is_file() and is_edited(card.read_text(encoding="utf-8")):
+        card.replace(folder / "README.edited.md")
+    (folder / "discriminator").mkdir(exist_ok=True)
+    for path in sorted(path for path in aside.rglob("*") if path.is_file()):
+        path.replace(folder / path.relative_to(aside))
+    shutil.rmtree(aside)
 
 
 if __name__ == "__main__":

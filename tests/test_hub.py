@@ -37,6 +37,7 @@ from safetensors.torch import load, save
 from inpaint_hub import Discriminator, Generator, Inpainter, hub
 from inpaint_hub.data.dataset import split_images
 from inpaint_hub.data.sources import DatasetConfig
+from inpaint_hub.data.sources import load as load_source
 from inpaint_hub.data.streaming import Stream, stream_images
 from inpaint_hub.models.context_encoder import ContextEncoder
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
@@ -347,6 +348,26 @@ def test_a_streamed_data_set_of_the_hub_is_split_so_too_and_resumes(
         files[f"data/train-{shard:05d}-of-00002.parquet"] = file.getvalue()
     server.add(f"datasets/{USER}/streamed", files=files)
     assert client(streamed_split_of, f"{USER}/streamed", 96) == client(split_of, pictures)
+
+
+def rows_with_token(name: str, token: str | None) -> int:
+    """How many rows a data set has for somebody whose token is in the environment, as a run puts its flag's there."""
+    before = os.environ.pop("HF_TOKEN", None)
+    try:
+        os.environ.update({"HF_TOKEN": token} if token else {})
+        return len(load_source(DatasetConfig(name, 32)).splits["train"])
+    finally:
+        os.environ.update({"HF_TOKEN": before} if before else {})
+
+
+def test_a_private_data_set_takes_its_owners_token(client: Client, server: HubServer, tmp_path: Path) -> None:
+    rows = Dataset.from_dict({"image": [Image.new("RGB", (8, 8))] * 3}, Features({"image": ImageFeature()}))
+    rows.to_parquet(tmp_path / "train.parquet")
+    files = {"README.md": b"", "data/train-00000-of-00001.parquet": (tmp_path / "train.parquet").read_bytes()}
+    server.add(f"datasets/{USER}/locked", files=files, private=True)
+    with pytest.raises(ValueError, match=r"A private or gated one needs --hub_token, or `hf auth login`"):
+        client(rows_with_token, f"{USER}/locked", None)
+    assert client(rows_with_token, f"{USER}/locked", TOKEN) == 3
 
 
 # Publishing a folder.

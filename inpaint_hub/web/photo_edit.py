@@ -124,8 +124,8 @@ def read_mask(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixe
         ValueError: The mask cannot be read, does not fit, or marks nothing.
     """
     source = _read_photo(path, max_pixels)
-    picture, notes = _mask_on(source, mask, max_pixels)
-    return _write_marked(merge_masks(source.size, [picture]), folder, notes)
+    hole, notes = _read_hole(source, mask, max_pixels)
+    return _write_marked(hole, folder, notes)
 
 
 def select_object(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixels: int) -> Marked:
@@ -135,8 +135,7 @@ def select_object(path: str, edits: Sequence[Edit], mask: str, folder: str, max_
         ValueError: A file cannot be read, or nothing is outlined.
     """
     source = _read_photo(path, max_pixels)
-    picture, _ = _mask_on(source, mask, max_pixels)
-    outline = merge_masks(source.size, [picture])
+    outline, _ = _read_hole(source, mask, max_pixels)
     if not outline.any():
         raise ValueError(NO_HOLE)
     shown = to_browser(_edited(source, edits, max_pixels)).convert("RGB")
@@ -174,8 +173,8 @@ def fill_hole(
     """
     source = _read_photo(path, max_pixels)
     image = _edited(source, edits, max_pixels)
-    picture, notes = _mask_on(source, mask, max_pixels)
-    hole = _checked(masks.dilate(merge_masks(source.size, [picture]), grow_px))
+    marked, notes = _read_hole(source, mask, max_pixels)
+    hole = _checked(masks.dilate(marked, grow_px))
     result, seconds, warned = _fill_timed(image, hole, method, device)
     box = _bounds(hole, PATCH_MARGIN_PX)
     exact, shown = _write_patch(_crop(result, box), source, folder)
@@ -229,8 +228,12 @@ def fill_photo(
         ValueError: A file cannot be read, nothing or everything is marked, or the method cannot fill this.
     """
     source = _read_photo(path, max_pixels)
-    given, reading = _mask_on(source, mask, max_pixels) if mask else (None, ())
-    hole = _checked(masks.dilate(merge_masks(source.size, [*layers, *([given] if given else [])]), grow_px))
+    marked = merge_masks(source.size, layers)
+    reading: tuple[str, ...] = ()
+    if mask:
+        given, reading = _read_hole(source, mask, max_pixels)
+        marked |= given
+    hole = _checked(masks.dilate(marked, grow_px))
     result, seconds, warned = _fill_timed(source.image, hole, method, device)
     saved, notes = _save(source, result, hole, folder, as_png)
     told = tuple(dict.fromkeys((*source.notes, *reading, *warned, *notes)))
@@ -275,23 +278,26 @@ def merge_masks(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndar
     Raises:
         ValueError: A mask has other proportions.
     """
-    width, height = size
-    hole = np.zeros((height, width), dtype=bool)
+    hole = np.zeros(size[::-1], dtype=bool)
     for layer in layers:
-        marked, _ = masks.parse_mask(layer)
-        if layer.size == size:
-            hole |= marked
-            continue
-        factor = max(layer.size) / max(size)
-        if any(abs(there - factor * here) > max(1, factor) for there, here in zip(layer.size, size, strict=True)):
-            raise ValueError(
-                f"The mask is {layer.width}×{layer.height} but the photo is {width}×{height};"
-                " resize the mask with nearest neighbour."
-            )
-        grey = Image.fromarray(marked).convert("L")
-        filter = Image.Resampling.BOX if factor > 1 else Image.Resampling.BILINEAR
-        hole |= np.asarray(grey.resize(size, filter)) > (0 if factor > 1 else masks.HALF)
+        hole |= _scaled(masks.parse_mask(layer)[0], size)
     return hole
+
+
+def _scaled(marked: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A hole (H, W) bool at the photo's width and height, as `merge_masks` says."""
+    (width, height), there = size, marked.shape[::-1]
+    if there == size:
+        return marked
+    factor = max(there) / max(size)
+    if any(abs(length - factor * here) > max(1, factor) for length, here in zip(there, size, strict=True)):
+        raise ValueError(
+            f"The mask is {there[0]}×{there[1]} but the photo is {width}×{height};"
+            " resize the mask with nearest neighbour."
+        )
+    grey = Image.fromarray(marked).convert("L")
+    filter = Image.Resampling.BOX if factor > 1 else Image.Resampling.BILINEAR
+    return np.asarray(grey.resize(size, filter)) > (0 if factor > 1 else masks.HALF)
 
 
 def _checked(hole: np.ndarray) -> np.ndarray:
@@ -302,15 +308,17 @@ def _checked(hole: np.ndarray) -> np.ndarray:
     return hole
 
 
-def _mask_on(source: photo.Photo, path: str, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
-    """The mask picture in a file, as it lies on the upright photo; of any size."""
+def _read_hole(source: photo.Photo, path: str, max_pixels: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """What a mask picture's file marks on the upright photo, and how it was read if not as white on black."""
     mask = photo.read(path, max_pixels)
     if sorted(mask.size) == sorted(source.size):
         picture = photo.fit_mask(mask, source)
     else:
         picture = mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
-    reading = masks.parse_mask(picture)[1]
-    return picture, (reading,) if reading else ()
+    if picture.mode == "1":  # as the page sends it: there is nothing to guess
+        return _scaled(np.asarray(picture), source.size), ()
+    marked, reading = masks.parse_mask(picture)
+    return _scaled(marked, source.size), (reading,) if reading else ()
 
 
 def _edited(source: photo.Photo, edits: Sequence[Edit], max_pixels: int) -> Picture:
