@@ -39,10 +39,10 @@ from inpaint_hub.data.dataset import (
     downscale_holes,
     mean_color,
 )
-from inpaint_hub.evaluation.evaluate import SAMPLES, compare, evaluation_holes, show_pairs, validate
+from inpaint_hub.evaluation.evaluate import SAMPLES, evaluate_methods, evaluation_holes, show_pairs, validate
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.models.model_card import is_edited
-from inpaint_hub.models.networks import Painter
+from inpaint_hub.models.networks import InpaintingNetwork
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.build import (
     AnyDiscriminator,
@@ -52,7 +52,7 @@ from inpaint_hub.training.build import (
     load_images,
     load_pairs,
 )
-from inpaint_hub.training.dry_run import estimate
+from inpaint_hub.training.dry_run import estimate_run
 from inpaint_hub.training.ema import interpolate, moving_average, to_half
 from inpaint_hub.training.gradient_checkpointing import checkpoint_gradients
 from inpaint_hub.training.history import (
@@ -64,7 +64,7 @@ from inpaint_hub.training.history import (
     write_rows,
 )
 from inpaint_hub.training.launch import STOPPED, StopRequest, launch_error, launch_warning, precision, set_threads
-from inpaint_hub.training.optim import optimizers
+from inpaint_hub.training.optim import make_optimizers
 from inpaint_hub.training.recipes import Recipe
 from inpaint_hub.training.run import (
     IMAGES_OF_A_STREAM,
@@ -77,7 +77,7 @@ from inpaint_hub.training.run import (
     settings_of,
 )
 from inpaint_hub.training.run_folder import FolderTakenError, claimed
-from inpaint_hub.training.sync_batchnorm import synchronize
+from inpaint_hub.training.sync_batchnorm import synchronize_batchnorm
 from inpaint_hub.training.train_step import Networks, mean_over_processes
 
 
@@ -151,8 +151,8 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
         multi_avg_fn=moving_average(recipe.train_batch_size, recipe.ema_half_life),
     )
     if accelerator.num_processes > 1:
-        synchronize(generator, accelerator.device)
-        synchronize(discriminator, accelerator.device)
+        synchronize_batchnorm(generator, accelerator.device)
+        synchronize_batchnorm(discriminator, accelerator.device)
     if args.gradient_checkpointing:
         checkpoint_gradients(generator.layers)
     if args.torch_compile:
@@ -161,7 +161,7 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
     wrapped = accelerator.prepare(generator, discriminator)
     of_generator, of_discriminator = (
         [accelerator.prepare(optimizer) for optimizer in some]
-        for some in optimizers(recipe, *map(accelerator.unwrap_model, wrapped))
+        for some in make_optimizers(recipe, *map(accelerator.unwrap_model, wrapped))
     )
     networks = Networks(wrapped[0], wrapped[1], of_generator, of_discriminator, features)
     return Run(args, recipe, accelerator, images, holes, pairs, networks, average, total_images, threads)
@@ -183,7 +183,7 @@ def say(accelerator: Accelerator, sentences: list[str]) -> None:
 
 def dry_run(run: Run) -> str:
     """What the run would take."""
-    return estimate(
+    return estimate_run(
         run.recipe,
         run.parts(),
         run.total_images,
@@ -384,7 +384,7 @@ def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
     train_count = sum(place["visited"] for place in places) if run.stream else images.train.count
     facts["counts"] = {"train": train_count, "validation": len(images.validation), "test": len(images.test)}
     holes = evaluation_holes(len(images.test), side, run.holes_at(side))
-    facts["figures"] = compare({"this model": published}, downscale(images.test, side), holes)
+    facts["figures"] = evaluate_methods({"this model": published}, downscale(images.test, side), holes)
     samples = downscale(images.validation[:SAMPLES], side)
     validate(published, samples, run.holes_at(side), args.output_dir / "samples.png")
     save_model(published, run.parts()["discriminator"], facts, args.output_dir)
@@ -422,7 +422,9 @@ def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
     }
 
 
-def save_model(generator: Painter, discriminator: AnyDiscriminator, facts: dict[str, Any], folder: Path) -> None:
+def save_model(
+    generator: InpaintingNetwork, discriminator: AnyDiscriminator, facts: dict[str, Any], folder: Path
+) -> None:
     """Make FOLDER a model folder: the generator, its card, and the discriminator in a folder of its own.
 
     All is written aside and then moved into place. A card that was edited since is kept as README.edited.md.

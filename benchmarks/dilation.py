@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inpaint_hub.evaluation.comparison import compare, prepared
+from inpaint_hub.evaluation.comparison import compare, load_inputs
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -39,7 +39,7 @@ def main() -> None:
     folders = {name: (args.runs / f"dilation-{name}").resolve() for name in ("dilated", "undilated")}
     for name, folder in folders.items():
         train(name, args.data, folder, args.steps)
-    facts, images, holes = prepared(args.data, "test", 32, "spread", (8, 16), None, None, 0)
+    facts, images, holes = load_inputs(args.data, resolution=32, kinds="spread", sides=(8, 16))
     rows, _ = compare([str(folder) for folder in folders.values()], images, holes)
     methods = dict(zip(folders, rows.values(), strict=True))
     RESULTS.mkdir(exist_ok=True)

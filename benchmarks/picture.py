@@ -1,74 +1,147 @@
-"""The sheets of the README and the cards: details of the example photos, masked and completed by shipped checkpoints.
+"""Make the pictures of the README and of the cards, from the example photos.
 
     python benchmarks/picture.py
 
-Each detail is scaled to the size that the checkpoint was trained on, and shown enlarged: original, masked, completed.
-The holes of `scenes` and `faces` are unpicked: the first ones of the evaluation's own draw.
+The before and after is filled at full size by the default method, with the strokes of the page's example. The pictures
+of the models are details, scaled to the size of their training, with holes that are unpicked: the first ones that the
+evaluation draws. The animated picture of the page is made by `page_animation.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from inpaint_hub import Inpainter
-from inpaint_hub.data.holes import Holes, bounding_boxes
+from inpaint_hub import Inpainter, fill
+from inpaint_hub.data.holes import Holes
 from inpaint_hub.evaluation.evaluate import evaluation_holes
+from inpaint_hub.methods import DEFAULT
+from inpaint_hub.pretrained import shipped
 
 ROOT = Path(__file__).parent.parent
-GAP = 4  # px between the enlarged details
-# photo, the detail's left, top and side in px of the photo, the hole's left, top, right, bottom in px of the detail
-PICKED = (
-    ("cat.jpg", (60, 0, 300), (8, 12, 18, 22)),
-    ("cat.jpg", (150, 60, 200), (12, 14, 22, 24)),
-    ("desk-plant.jpg", (300, 60, 300), (10, 10, 20, 20)),
-    ("desk-plant.jpg", (430, 130, 260), (16, 4, 28, 16)),
-    ("meadow-tree.jpg", (250, 60, 420), (10, 2, 22, 14)),
-    ("meadow-tree.jpg", (60, 250, 260), (4, 16, 18, 28)),
-    ("spiral-stairs-person.jpg", (250, 40, 340), (12, 12, 24, 22)),
-    ("spiral-stairs-person.jpg", (20, 60, 300), (8, 18, 20, 30)),
-)
-# photo, the detail's left, top and side in px of the photo; the face is where it was in training
-SCENES = (
-    ("cat.jpg", (60, 0, 300)),
-    ("desk-plant.jpg", (300, 60, 400)),
-    ("meadow-tree.jpg", (0, 0, 545)),
-    ("spiral-stairs-person.jpg", (250, 0, 445)),
-) * 2
-FACE = (("astronaut.jpg", (158, 54, 130)),) * 8
+EXAMPLES, IMAGES = ROOT / "examples", ROOT / "docs" / "images"
+GAP, CELL_PX = 4, 192  # px between pictures, and of a method's picture
+MARK = (255, 60, 120)  # of the hole
+HERO = "spiral-stairs-person.jpg"
+METHODS = {  # photo; left, top, right, bottom of the detail that is shown
+    "guided": (HERO, (110, 90, 360, 340)),
+    "faces": ("astronaut.jpg", (158, 54, 288, 184)),
+    "telea": ("cat.jpg", (60, 0, 310, 250)),
+}
+FACE_PX, MOUTH = 64, (20, 36, 45, 51)  # the face's side in training; left, top, right, bottom in px of it
+SCRATCHES = ([(70, 30), (180, 120), (330, 170)], [(300, 10), (240, 110), (110, 230)])
+# photo; left, top and side of a square detail; of `faces` the face is where it was in training
+DETAILS = (("cat.jpg", (60, 0, 300)), ("desk-plant.jpg", (300, 60, 400)), ("meadow-tree.jpg", (0, 0, 545)))
+FACE = (("astronaut.jpg", (158, 54, 130)),)
+SMALL = ("cifar10", "context-encoder")  # trained on images of 32 px, the others on 64 px
+CARDS = {"faces": FACE * 8, "scenes": (*DETAILS, (HERO, (250, 0, 445))) * 2}
 
 
-def sheet(
-    model: str, side: int, details: Iterable[tuple[str, tuple[int, int, int], Sequence[int]]], path: Path
-) -> None:
-    """Write the picture: a column for each detail, a photo with its box and its hole's left, top, right, bottom."""
+def read(name: str) -> Image.Image:
+    """Read an example photo as RGB."""
+    with Image.open(EXAMPLES / name) as photo:
+        return photo.convert("RGB")
+
+
+def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Put pictures of one height beside each other."""
+    width = sum(picture.width + GAP for picture in pictures) - GAP
+    row = Image.new("RGB", (width, pictures[0].height), "white")
+    left = 0
+    for picture in pictures:
+        row.paste(picture, (left, 0))
+        left += picture.width + GAP
+    return row
+
+
+def strokes_of(name: str) -> Image.Image:
+    """Draw the mask of the page's strokes on an example photo."""
+    mask = Image.new("L", read(name).size)
+    draw = ImageDraw.Draw(mask)
+    for stroke in json.loads((EXAMPLES / "strokes.json").read_text(encoding="utf-8"))[name]:
+        points = [tuple(point) for point in stroke["points"]]
+        if stroke["kind"] == "lasso":
+            draw.polygon(points, fill=255)
+        else:
+            radius = stroke["radius"]
+            draw.line(points, fill=255, width=2 * radius)
+            for x, y in points:
+                draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return mask
+
+
+def method_example(method: str) -> tuple[Image.Image, Image.Image]:
+    """Make the photo and the mask of the picture of a method; a face has the size of its training."""
+    name, box = METHODS[method]
+    photo = read(name)
+    if method == "guided":
+        return photo, strokes_of(name)
+    if method == "faces":
+        photo = photo.resize((FACE_PX, FACE_PX), Image.Resampling.LANCZOS, box)
+    mask = Image.new("L", photo.size)
+    if method == "faces":
+        mask.paste(255, MOUTH)
+    else:
+        for line in SCRATCHES:
+            ImageDraw.Draw(mask).line(line, fill=255, width=5)
+    return photo, mask
+
+
+def draw_before_after() -> Image.Image:
+    """Draw the README's photo before and after, at full size."""
+    photo = read(HERO)
+    return side_by_side([photo, fill(photo, strokes_of(HERO), method=DEFAULT)])
+
+
+def draw_method(method: str) -> Image.Image:
+    """Draw a detail with its hole marked, and filled by a method."""
+    photo, mask = method_example(method)
+    marked = photo.copy()
+    marked.paste(MARK, (0, 0), mask)
+    box = METHODS[method][1] if photo.width > FACE_PX else None
+    pair = marked, fill(photo, mask, method=method)
+    return side_by_side([picture.resize((CELL_PX, CELL_PX), Image.Resampling.LANCZOS, box) for picture in pair])
+
+
+def draw_model(model: str, details: Sequence[tuple[str, tuple[int, int, int]]], rows: str) -> Image.Image:
+    """Draw a column for each detail: `rows` of "original", "masked" and "completed"."""
+    side, sides = (32, (8, 16)) if model in SMALL else (64, (16, 36))
     inpainter = Inpainter.from_pretrained(model)
+    holes = evaluation_holes(len(details), side, Holes(sides, {"rectangle": 1}))[:, 0].numpy()
     columns = []
-    for name, (left, top, width), (*start, right, bottom) in details:
-        with Image.open(ROOT / "examples" / name) as photo:
-            box = (left, top, left + width, top + width)
-            detail = np.asarray(photo.convert("RGB").resize((side, side), Image.Resampling.LANCZOS, box))
-        hole = np.zeros((side, side), dtype=bool)
-        hole[start[1] : bottom, start[0] : right] = True
+    for (name, (left, top, width)), hole in zip(details, holes, strict=True):
+        box = (left, top, left + width, top + width)
+        detail = np.asarray(read(name).resize((side, side), Image.Resampling.LANCZOS, box))
         masked = np.where(hole[:, :, None], np.uint8(255), detail)
-        times = 96 // side + side // 64  # 3 at 32 px, 2 at 64 px
-        rows = [picture.repeat(times, 0).repeat(times, 1) for picture in (detail, masked, inpainter(detail, hole))]
-        columns.append(np.concatenate([np.pad(row, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for row in rows]))
-    picture = Image.fromarray(np.concatenate(columns, axis=1)[:-GAP, :-GAP])
-    picture.save(path, optimize=True)
-    print(f"{path.relative_to(ROOT)}, {picture.width}×{picture.height}")
+        shown = {"original": detail, "masked": masked, "completed": inpainter(detail, hole)}
+        cells = [shown[row].repeat(128 // side, 0).repeat(128 // side, 1) for row in rows.split()]
+        padded = [np.pad(cell, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for cell in cells]
+        columns.append(np.concatenate(padded))
+    return Image.fromarray(np.concatenate(columns, axis=1)[:-GAP, :-GAP])
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Write a picture, and print its name, size and bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, **({"quality": 88, "optimize": True} if path.suffix == ".jpg" else {"optimize": True}))
+    print(f"{path.relative_to(ROOT)}: {picture.width}×{picture.height}, {path.stat().st_size:,} bytes")
 
 
 def main() -> None:
-    sheet("cifar10", 32, PICKED, ROOT / "examples" / "filled.png")
-    for model, details in (("scenes", SCENES), ("faces", FACE)):
-        holes = evaluation_holes(len(details), 64, Holes((16, 36), {"rectangle": 1}))
-        boxes = bounding_boxes(holes)[:, [1, 0, 3, 2]].tolist()  # left, top, right, bottom
-        drawn = [(*detail, box) for detail, box in zip(details, boxes, strict=True)]
-        sheet(model, 64, drawn, ROOT / "inpaint_hub" / "pretrained" / model / "sheet.png")
+    save(draw_before_after(), IMAGES / "before-after.jpg")
+    for method in METHODS:
+        save(draw_method(method), IMAGES / f"method-{method}.jpg")
+    for model in shipped():
+        details = FACE * 3 if model == "faces" else DETAILS
+        save(draw_model(model, details, "masked completed"), IMAGES / f"model-{model}.png")
+    for model, details in CARDS.items():
+        if model in shipped():
+            picture = draw_model(model, details, "original masked completed")
+            save(picture, ROOT / "inpaint_hub" / "pretrained" / model / "sheet.png")
 
 
 if __name__ == "__main__":

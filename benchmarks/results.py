@@ -2,14 +2,15 @@
 
     PYTHONPATH=. python benchmarks/results.py --faces path/to/faces --scenes path/to/scenes --flowers path/to/flowers
 
-`make results ARGS="..."` is the same; `--quick` takes 200 images of each set, and minutes. Data that is not given is
-left out, and said. Figures go to benchmarks/results/, and the blind votes come from benchmarks/votes.json.
+`make results ARGS="..."` is the same; `--quick` takes 200 images of each set, and minutes. Sets that are not given are
+left out, and RESULTS.md says so. Figures go to benchmarks/results/; the blind votes are in benchmarks/votes.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from PIL import Image
 
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.evaluation import report
-from inpaint_hub.evaluation.comparison import compare, machine, prepared
+from inpaint_hub.evaluation.comparison import compare, load_inputs
+from inpaint_hub.methods.registry import METHODS
 from inpaint_hub.models.networks import GENERATOR, UNDILATED, receptive_field
 from inpaint_hub.pretrained import shipped
 
@@ -27,31 +29,32 @@ RESULTS = ROOT / "benchmarks" / "results"
 DILATION = RESULTS / "dilation.json"  # written by benchmarks/dilation.py, which trains two models for it
 QUICK = 200
 CLASSICAL = ["telea", "navier-stokes", "biharmonic", "patchmatch"]
-GENERATIONS = {  # the paper's rows, and who stands for each
+GENERATIONS = {  # the paper's rows, and the methods of each
     "diffusion-based": ["telea", "navier-stokes", "biharmonic"],
     "patch-based": ["patchmatch"],
     "context encoder": ["context-encoder"],
     "GAN, global and local discriminator": ["cifar10"],
 }
+SHOWN = ("biharmonic", "patchmatch", "context-encoder", "scenes")  # one of each generation
 SETS = {"cifar10": (32, (8, 16)), "scenes": (64, (16, 36)), "faces": (64, (16, 36)), "flowers": (64, (16, 36))}  # px
 
 
 def measured(name: str, data: str, kinds: str, methods: list[str], count: int | None, folder: Path) -> dict[str, Any]:
-    """The rows of a comparison by method, kept in FOLDER/NAME-KINDS.json with what was compared."""
+    """Measure methods on a set, and write the rows and what was compared to FOLDER/NAME-KINDS.json."""
     resolution, sides = SETS[name]
     print(f"\n{name}, {kinds}")
-    facts, images, holes = prepared(data, "test", resolution, kinds, sides, None, count, 0)
+    facts, images, holes = load_inputs(data, resolution=resolution, kinds=kinds, sides=sides, count=count)
     rows, _ = compare(methods, images, holes)
     kept = f"{name}-{kinds}"
     (folder / f"{kept}.json").write_text(json.dumps(facts | {"methods": rows}, indent=1) + "\n")
     if kinds == "spread":
-        report.plot(rows, folder / f"{kept}.png")
+        report.plot_figures(rows, folder / f"{kept}.png")
     return {"facts": facts, "rows": rows}
 
 
-def example_sheet(methods: list[str], folder: Path) -> None:
-    """FOLDER/examples.png: details of the photos in the public domain, filled by every method."""
-    details, size = [], 64
+def example_details(size: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Make details (N, size, size, 3) uint8 of the example photos, and a hole (N, size, size) bool in each."""
+    details = []
     for number, path in enumerate(sorted((ROOT / "examples").glob("*.jpg"))):
         with Image.open(path) as photo:
             square = min(photo.size)
@@ -60,15 +63,23 @@ def example_sheet(methods: list[str], folder: Path) -> None:
             detail = photo.convert("RGB").crop((left, top, left + side, top + side))
         details.append(np.asarray(detail.resize((size, size), Image.Resampling.LANCZOS)))
     images = np.stack(details)
-    holes = Holes((16, 30), {"rectangle": 1.0}).batch(7, 0, len(images), (size, size))[:, 0].numpy()
-    _, results = compare(methods, images, holes)
-    report.sheet(images, holes, results).save(folder / "examples.png")
+    return images, Holes((16, 30), {"rectangle": 1.0}).batch(7, 0, len(images), (size, size))[:, 0].numpy()
+
+
+def example_sheet(methods: Sequence[str], path: Path) -> None:
+    """Draw the details of the example photos, filled by several methods."""
+    images, holes = example_details()
+    results = {
+        name: np.stack([METHODS[name](image, hole) for image, hole in zip(images, holes, strict=True)])
+        for name in methods
+    }
+    report.draw_sheet(images, holes, results).save(path)
 
 
 def best(rows: dict[str, Any], methods: list[str], figure: str) -> tuple[float, float | None, str]:
     """The best of some methods at a figure: value, half its interval, and whose it is."""
     some = [(*rows[name]["figures"][figure], name) for name in methods if name in rows]
-    return min(some, key=lambda item: report.COLUMNS[figure].distance(item[0]))
+    return min(some, key=lambda item: report.COLUMNS[figure].rank(item[0]))
 
 
 def cell(rows: dict[str, Any], methods: list[str], figure: str) -> str:
@@ -90,14 +101,15 @@ def papers_table(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]]) 
     for generation, methods in GENERATIONS.items():
         figures = [cell(rect, methods, figure) for figure in ("psnr_hole", "seam", "same_label", "frechet")]
         lines.append([generation, *figures, cell(other, methods, "psnr_hole") if other else "not measured"])
-    text = report.markdown(lines)
+    text = report.markdown_table(lines)
     if votes:
         text += "\nNovel objects, by blind votes (ties half), 95 % intervals:\n\n"
-        text += report.markdown([["fills of", "by", "against", "better", "even", "worse", "preferred"], ["---"] * 7] + [
-            [vote["of"], vote["ours"], vote["against"], *(str(vote[what]) for what in ("better", "even", "worse")),
-             vote["preferred"]]
+        heading = ["fills of", "by", "against", "better", "even", "worse", "preferred"]
+        counts = [
+            [vote["of"], vote["ours"], vote["against"], *(str(vote[what]) for what in heading[3:6]), vote["preferred"]]
             for vote in votes
-        ])  # fmt: skip
+        ]
+        text += report.markdown_table([heading, ["---"] * 7, *counts])
     return text
 
 
@@ -112,7 +124,7 @@ def matrix(found: dict[str, dict[str, Any]]) -> str:
             rows = found[f"{name}, rectangle"]["rows"]
             cells.append(cell(rows, CLASSICAL if model.startswith("best") else [model], "psnr_hole"))
         lines.append([f"trained on {model}" if model in SETS else model, *cells])
-    return report.markdown(lines)
+    return report.markdown_table(lines)
 
 
 def main() -> None:
@@ -137,7 +149,8 @@ def main() -> None:
         found[f"{name}, rectangle"] = measured(name, data, "rectangle", methods, count, args.figures)
         if name == "cifar10":
             found["cifar10, spread"] = measured(name, data, "spread", [*CLASSICAL, *own], count, args.figures)
-    example_sheet([*CLASSICAL, *shipped()], args.figures)
+    example_sheet([*CLASSICAL, *shipped()], args.figures / "examples.png")
+    example_sheet(SHOWN, args.figures / "generations.png")
     votes = json.loads((ROOT / "benchmarks" / "votes.json").read_text())
     args.output.write_text(text(found, votes, missing, args.quick), encoding="utf-8")
     print(f"\n{args.output} and {args.figures} are written")
@@ -152,25 +165,27 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
     command = "PYTHONPATH=. python benchmarks/results.py" + "".join(f" --{name} path/to/{name}" for name in given)
     parts = [
         "# Results",
-        "The four generations of inpainting that the paper *Image Inpainting using GANs* compares in words, on the same"
-        " holes, measured. Every figure here is written by one command:",
-        f"```console\n$ {command}\n```",
-        f"{'A quick look, of at most 200 images a set. ' if quick else ''}Machine: {machine()}."
+        "The paper *Image Inpainting using GANs* compares four generations of inpainting in words. This is its table,"
+        " measured on the same holes:",
+        papers_table(found, votes),
+        f"In-hole PSNR of the GAN is {ours - classical[0]:+.2f} dB against the best method without a network"
+        f" ({classical[2]}).",
+        "![A method of each generation on the example photos](benchmarks/results/generations.png)",
+        f"*Details of the example photos at 64 px, unpicked: {', '.join(SHOWN)}.*",
+        "## How it was measured",
+        f"Every figure here is written by one command:\n\n```console\n$ {command}\n```",
+        f"{'A quick look, of at most 200 images a set. ' if quick else ''}Machine: {rect['facts']['machine']}."
         + (f" Left out, for want of data: {', '.join(missing)}." if missing else "")
         + " Images are held out: no model was trained on one of them. Fréchet distance and label are those of the"
         " package's own CIFAR-10 classifier (`python benchmarks/classifier.py`: 84.8 % of the test images right), fills"
         " against originals. ± is half a 95 % interval; the seam error is of gradients across the hole's edge.",
-        "## The paper's table",
-        papers_table(found, votes),
-        f"In-hole PSNR of the GAN is {ours - classical[0]:+.2f} dB against the best method without a network"
-        f" ({classical[2]}).",
         "## CIFAR-10, rectangles of 8 to 16 px",
-        report.table(rows),
+        report.figures_table(rows),
         "## By area and by place of the hole",
         f"{spread['facts']['images']:,} images, a rectangle in each, of any area up to 60 % and as often inside as at"
         " one side as in a corner. The models were trained on holes of 6 to 25 % of the area.",
         "![Figures by area and place](benchmarks/results/cifar10-spread.png)",
-        *(report.breakdown(spread["rows"], what, figure) for what in ("by_area", "by_place")
+        *(report.group_table(spread["rows"], what, figure) for what in ("by_area", "by_place")
           for figure in ("psnr_hole", "seam", "frechet")),
     ]  # fmt: skip
     if DILATION.is_file():
@@ -182,7 +197,7 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
             f" {dilation['images_seen']:,} images with holes of every area, reconstruction alone"
             " (`python benchmarks/dilation.py`). At 32 px either sees nearly all of the image, and they differ by less"
             " than the intervals; larger images were not tried:",
-            *(report.breakdown(dilation["methods"], "by_area", figure) for figure in ("psnr_hole", "seam")),
+            *(report.group_table(dilation["methods"], "by_area", figure) for figure in ("psnr_hole", "seam")),
         ]
     parts += [
         "## Every model on every data set",

@@ -25,7 +25,7 @@ from inpaint_hub.data.holes import Holes, bounding_boxes
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
 from inpaint_hub.models.features import TRAINING, FeatureNetwork
 from inpaint_hub.models.networks import Discriminator, Generator
-from inpaint_hub.training.optim import optimizers
+from inpaint_hub.training.optim import make_optimizers
 from inpaint_hub.training.recipes import PRESETS, Recipe
 from inpaint_hub.training.train_step import Networks, train_step
 
@@ -61,7 +61,7 @@ def networks_for(recipe: Recipe, size: int, accelerator: Accelerator, compiled: 
     if compiled:
         generator.compile()
         discriminator.compile()
-    both = [[accelerator.prepare(one) for one in some] for some in optimizers(recipe, generator, discriminator)]
+    both = [[accelerator.prepare(one) for one in some] for some in make_optimizers(recipe, generator, discriminator)]
     features = FeatureNetwork(TRAINING).to(accelerator.device) if on_features or recipe.perceptual_weight else None
     generator, discriminator = accelerator.prepare(generator, discriminator)
     return Networks(generator, discriminator, both[0], both[1], features)

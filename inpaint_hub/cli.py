@@ -284,12 +284,19 @@ def compare(args: argparse.Namespace) -> int:
         from .evaluation import comparison, report
         from .methods.registry import METHODS
 
-        facts, images, holes = comparison.prepared(
-            args.data, args.split, args.resolution, args.holes, tuple(args.sides), args.mask_dir, args.count, args.seed
+        facts, images, holes = comparison.load_inputs(
+            args.data,
+            split=args.split,
+            resolution=args.resolution,
+            kinds=args.holes,
+            sides=tuple(args.sides),
+            mask_dir=args.mask_dir,
+            count=args.count,
+            seed=args.seed,
         )
         chosen = args.methods or list(METHODS)
         rows, results = comparison.compare(
-            chosen, images, holes, seed=args.seed, perceptual=args.perceptual, said=partial(print, flush=True)
+            chosen, images, holes, seed=args.seed, perceptual=args.perceptual, log=partial(print, flush=True)
         )
     except ImportError as error:
         return _failed(f"compare needs {error.name}, which is not installed: pip install '.[train]' brings it")
@@ -297,7 +304,7 @@ def compare(args: argparse.Namespace) -> int:
         return _failed(str(error))
     if not rows:
         return _failed("no method is left to compare")
-    print("", report.write(args.output, facts, rows, images, holes, results).split("\n## ")[0], sep="\n")
+    print("", report.write_report(args.output, facts, rows, images, holes, results).split("\n## ")[0], sep="\n")
     print(f"{args.output}: README.md, figures.json, sheet.png, curves.png")
     return 0
 

@@ -1,4 +1,4 @@
-"""What this machine is good at, by short timings: how many threads, which precision."""
+"""Short timings that tell what a machine is good at: the number of threads, the precision."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def allowed_threads() -> int:
     return min(available_cores(), int(told)) if told.isdigit() and int(told) else available_cores()
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The shortest of three runs, after one to warm up."""
+def shortest_seconds(work: Callable[[], object]) -> float:
+    """Time a function: the shortest of three runs in seconds, after one run to warm up."""
     times = []
     for _ in range(4):
         started = time.perf_counter()
@@ -29,7 +29,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def has_bf16() -> bool:
-    """Whether the CPU multiplies bfloat16 itself, 2.5 times (AVX-512) to 5 times (AMX) as fast as float32."""
+    """Tell whether the CPU multiplies bfloat16 in hardware, 2.5 (AVX-512) to 5 times (AMX) as fast as float32."""
     import torch
 
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
@@ -37,25 +37,32 @@ def has_bf16() -> bool:
 
 
 def bf16_slowdown() -> float:
-    """How many times longer the CPU takes for a matrix product in bfloat16 than in float32."""
+    """Measure how many times longer the CPU takes for a matrix product in bfloat16 than in float32."""
     import torch
 
     small, wide = (torch.ones(256, 256, dtype=dtype) for dtype in (torch.bfloat16, torch.float32))
-    return seconds(lambda: small @ small) / seconds(lambda: wide @ wide)
+    return shortest_seconds(lambda: small @ small) / shortest_seconds(lambda: wide @ wide)
 
 
 def choose_threads(work: Callable[[], object]) -> int:
-    """The number of CPU threads, now set, at which `work` is fastest.
+    """Set the number of CPU threads to the one at which a function is fastest.
 
-    On a crowded machine all cores can be ten times slower than one: threads wait for each other. It
-    stays at all of them unless fewer are clearly faster, since it is part of what makes two runs equal.
+    On a crowded machine all cores can be ten times slower than one, because threads wait for each other. Fewer threads
+    are chosen only if they are at least a fifth faster, since runs with different numbers of threads give different
+    sums.
+
+    Args:
+        work: The function to time.
+
+    Returns:
+        The number of threads that is now set.
     """
     import torch
 
     most, times = torch.get_num_threads(), {}
     for threads in sorted({1, most // 2, most} - {0}, reverse=True):
         torch.set_num_threads(threads)
-        times[threads] = seconds(work)
+        times[threads] = shortest_seconds(work)
     best = min(times, key=lambda threads: times[threads])
     chosen = best if times[best] < 0.8 * times[most] else most
     torch.set_num_threads(chosen)

@@ -180,7 +180,7 @@ def visitors_model(
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", repo_id):
         raise ValueError(f"{repo_id[:200]!r} is no model's name on the Hub; it is written owner/model")
-    from .models.loading import load
+    from .models.loading import load_network
 
     try:
         about = HfApi(token=False).model_info(repo_id, files_metadata=True)
@@ -200,7 +200,7 @@ def visitors_model(
         raise ValueError(f"{repo_id} cannot be had from the Hub: no such public model, or no connection") from error
     folder = Path(path).parent
     try:
-        load(folder)
+        load_network(folder)
     except Exception as error:  # whatever a stranger's config may lead to
         raise ValueError(f"{repo_id} is no model of this library: its weights or its config do not fit") from error
     return folder

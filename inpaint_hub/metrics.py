@@ -1,7 +1,8 @@
-"""How well holes were filled: METRICS, a function of each image and how it becomes one figure. 8-bit arrays in.
+"""Metrics of fills against the originals: `METRICS`, by name.
 
-Every metric takes `results` and `originals` (N, H, W, 3) uint8 and `holes` (N, H, W) bool, and each
-image counts the same. In-hole and whole-image figures are named apart.
+Every function takes `results` and `originals` (N, H, W, 3) uint8 and `holes` (N, H, W) bool, none of them empty, and
+returns a value for each image, (N,) unless it says otherwise. A metric aggregates these values; every image counts the
+same. Names ending in `_hole` are over the hole's pixels, those ending in `_image` over the whole image.
 """
 
 from __future__ import annotations
@@ -13,35 +14,36 @@ from typing import NamedTuple
 import numpy as np
 
 
-def squares_hole(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Mean squared error inside the hole, in squares of 8-bit levels."""
+def squared_errors_hole(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Compute the mean squared error inside the hole, in squares of 8-bit levels."""
     return _in_hole(np.square(results.astype(np.float64) - originals).mean(axis=3), holes)
 
 
 def l1_hole(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Mean absolute error inside the hole, in 0..1."""
+    """Compute the mean absolute error inside the hole, in 0..1."""
     return _in_hole(np.abs(results.astype(np.float64) - originals).mean(axis=3), holes) / 255
 
 
 def l1_image(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Mean absolute error over the whole image, in 0..1."""
+    """Compute the mean absolute error over the whole image, in 0..1."""
     return np.abs(results.astype(np.float64) - originals).mean(axis=(1, 2, 3)) / 255
 
 
 def ssim_hole(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Mean over the hole's pixels of the structural similarity map (Wang et al. 2004), up to 1."""
+    """Compute the mean of the structural similarity map (Wang et al. 2004) over the hole, at most 1."""
     return _in_hole(_ssim_maps(results, originals), holes)
 
 
 def ssim_image(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Structural similarity over the whole image (Wang et al. 2004), up to 1."""
+    """Compute the structural similarity (Wang et al. 2004) over the whole image, at most 1."""
     return _ssim_maps(results, originals).mean(axis=(1, 2))
 
 
-def lowpass_squares_hole(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Mean squared error inside the hole, in 0..1, of what is left after a blur: right in the large, or not.
+def lowpass_squared_errors_hole(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Compute the mean squared error inside the hole after a blur, which removes texture and keeps shapes.
 
-    The blur's sigma is a twelfth of the hole's width, the root of its box's area: texture is gone, shapes are not.
+    The error is of values in 0..1. The sigma of the blur is a twelfth of the hole's width, the square root of the area
+    of its bounding box.
     """
     from skimage.filters import gaussian
 
@@ -54,10 +56,10 @@ def lowpass_squares_hole(results: np.ndarray, originals: np.ndarray, holes: np.n
     return _in_hole(squares, holes)
 
 
-def seam(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Mean absolute difference, in 0..1, of result's and original's gradients across the hole's edge.
+def seam_error(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Compute the mean absolute difference between the gradients of result and original across the hole's edge.
 
-    Over every two pixels beside or above each other of which one is hole and the other known.
+    It is over all pairs of neighbouring pixels of which one is hole and the other known; values are in 0..1.
     """
     difference = (results.astype(np.float64) - originals) / 255
     total, count = np.zeros(len(holes)), np.zeros(len(holes))
@@ -70,7 +72,7 @@ def seam(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.nd
 
 
 def gradient_energies_hole(results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """(N, 2) the sums of squared grey gradients over the hole's pixels, of the result and of the original."""
+    """Compute the sums (N, 2) of squared grey gradients inside the hole, of the result and of the original."""
     sums = []
     for images in (results, originals):
         grey = images.mean(axis=3, dtype=np.float64)
@@ -89,39 +91,70 @@ def _psnr(squares: np.ndarray) -> float:
     return 10 * math.log10(255**2 / error) if error else math.inf
 
 
-def _root(squares: np.ndarray) -> float:
+def _root_mean(squares: np.ndarray) -> float:
     return math.sqrt(squares.mean())
 
 
-class Metric(NamedTuple):
-    """A figure of many images: its values for `each` (N, ...), and the one for the `whole` set from these."""
+HIGHEST, LOWEST = math.inf, -math.inf
 
-    each: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-    whole: Callable[[np.ndarray], float]
+
+class Column(NamedTuple):
+    """How a figure is shown in a table.
+
+    Attributes:
+        heading: Of its column.
+        digits: After the point.
+        best: The best value of a figure: a number, `HIGHEST` or `LOWEST`.
+    """
+
+    heading: str
+    digits: int
+    best: float
+
+    def rank(self, value: float) -> float:
+        """Rank a value by its distance from the best one: a smaller rank is better."""
+        return abs(value - self.best) if math.isfinite(self.best) else value if self.best < 0 else -value
+
+
+class Metric(NamedTuple):
+    """A metric of a set of images.
+
+    Attributes:
+        per_image: Computes the values of each image, (N, ...).
+        aggregate: Computes the metric from these values.
+        column: How it is shown.
+    """
+
+    per_image: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    aggregate: Callable[[np.ndarray], float]
+    column: Column
 
     def __call__(self, results: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> float:
-        return float(self.whole(self.each(results, originals, holes)))
+        """Compute the metric of `results` and `originals` (N, H, W, 3) uint8 with `holes` (N, H, W) bool."""
+        return float(self.aggregate(self.per_image(results, originals, holes)))
 
 
 METRICS = {
-    "psnr_hole": Metric(squares_hole, _psnr),  # in dB, of the mean error: the mean of PSNRs is 1.5 to 2 dB higher
-    "ssim_hole": Metric(ssim_hole, np.mean),
-    "l1_hole": Metric(l1_hole, np.mean),
-    "lowpass_hole": Metric(lowpass_squares_hole, _root),
-    "gradient_energy": Metric(gradient_energies_hole, _energy_ratio),  # below 1: softer than the original
-    "seam": Metric(seam, np.mean),
-    "ssim_image": Metric(ssim_image, np.mean),
-    "l1_image": Metric(l1_image, np.mean),
+    # Of the mean error. The mean of the images' PSNRs is 1.5 to 2 dB higher.
+    "psnr_hole": Metric(squared_errors_hole, _psnr, Column("PSNR in the hole, dB", 2, HIGHEST)),
+    "ssim_hole": Metric(ssim_hole, np.mean, Column("SSIM in the hole", 3, HIGHEST)),
+    "l1_hole": Metric(l1_hole, np.mean, Column("L1 in the hole", 4, LOWEST)),
+    "lowpass_hole": Metric(lowpass_squared_errors_hole, _root_mean, Column("low-pass error in the hole", 4, LOWEST)),
+    # Below 1: softer than the original.
+    "gradient_energy": Metric(gradient_energies_hole, _energy_ratio, Column("gradient energy, original = 1", 2, 1)),
+    "seam": Metric(seam_error, np.mean, Column("seam error", 4, LOWEST)),
+    "ssim_image": Metric(ssim_image, np.mean, Column("SSIM of the image", 3, HIGHEST)),
+    "l1_image": Metric(l1_image, np.mean, Column("L1 of the image", 4, LOWEST)),
 }
 
 
 def _in_hole(values: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """(N,) the mean of each image's `values` (N, H, W) inside its hole."""
+    """The means (N,) of `values` (N, H, W) inside the holes."""
     return (values * holes).sum(axis=(1, 2)) / holes.sum(axis=(1, 2))
 
 
 def _ssim_maps(results: np.ndarray, originals: np.ndarray) -> np.ndarray:
-    """(N, H, W) structural similarity with the paper's 11 px Gaussian window, averaged over the colours."""
+    """Structural similarity maps (N, H, W), with the paper's Gaussian window of 11 px, averaged over the colours."""
     from skimage.metrics import structural_similarity
 
     return np.stack(

@@ -1,7 +1,8 @@
-"""A model as ONNX: ONNX Runtime, which shares no code with torch, fills as the inpainter does."""
+"""An exported model fills as the inpainter does; ONNX Runtime shares no code with torch."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,14 +16,14 @@ from conftest import ROOT
 from inpaint_hub import Inpainter
 from inpaint_hub.cli import main
 from inpaint_hub.export import USAGE, export
-from inpaint_hub.models.fused_generator import Folded
+from inpaint_hub.models.fused_generator import FusedGenerator
 
 
 @pytest.fixture(scope="module")
 def exact(inpainter: Inpainter) -> Inpainter:
     """The inpainter in float32, whatever this processor has."""
     same = Inpainter(inpainter.generator)
-    same._network = Folded(inpainter.generator, torch.float32)
+    same._network = FusedGenerator(inpainter.generator, torch.float32)
     return same
 
 
@@ -96,5 +97,34 @@ def test_a_library_that_is_missing_is_named_with_the_extra_that_brings_it(tmp_pa
 
 
 def test_a_context_encoder_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="knows 32 px alone and is there to compare with; export a generator"):
+    with pytest.raises(ValueError, match="which fills images of 32×32 px only; export a generator"):
         export("context-encoder", tmp_path / "model.onnx")
+
+
+def test_export_writes_a_program_that_torch_runs_without_this_package(exact: Inpainter, tmp_path: Path) -> None:
+    exact.generator.save_pretrained(tmp_path)
+    assert export(tmp_path, tmp_path / "model.pt2") == 16
+    code = (
+        "import sys, torch, numpy as np\n"
+        "image, mask = (torch.from_numpy(np.load(name)) for name in ('image.npy', 'mask.npy'))\n"
+        "facts = {'facts.json': ''}\n"
+        "program = torch.export.load('model.pt2', extra_files=facts).module()\n"
+        "np.save('filled.npy', program(image, mask).numpy())\n"
+        "assert 'inpaint_hub' not in sys.modules\n"
+        "print(facts['facts.json'])"
+    )
+    image, mask = drawn(61, 70)
+    np.save(tmp_path / "image.npy", image[None])
+    np.save(tmp_path / "mask.npy", mask[None])
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["largest_hole_px"] == "16"
+    (filled,) = np.load(tmp_path / "filled.npy")
+    assert np.array_equal(filled[mask == 0], image[mask == 0])
+    assert np.abs(filled.astype(int) - exact(image, mask)).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["model", "model.tflite", "onnx"])
+def test_export_refuses_a_name_whose_ending_is_no_format(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"ends in no format that can be exported; give a name in .onnx or .pt2"):
+        export("cifar10", tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -1,12 +1,54 @@
-"""What a machine is good at."""
+"""Timings decide the number of threads and the precision."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+import torch
 
+from inpaint_hub import hardware
 from inpaint_hub.hardware import allowed_threads, available_cores
+
+
+@pytest.fixture
+def four_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ({4: 1.0, 2: 0.9, 1: 0.85}, 4),  # not clearly faster
+        ({4: 1.0, 2: 0.7, 1: 0.9}, 2),
+        ({4: 1.0, 2: 0.7, 1: 0.1}, 1),
+        ({4: 1.0, 2: 2.0, 1: 4.0}, 4),
+    ],
+)
+@pytest.mark.usefixtures("four_threads")
+def test_choose_threads_takes_fewer_only_if_they_are_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch, seconds: dict[int, float], chosen: int
+) -> None:
+    monkeypatch.setattr(hardware, "shortest_seconds", lambda work: seconds[torch.get_num_threads()])
+    assert hardware.choose_threads(lambda: None) == chosen
+    assert torch.get_num_threads() == chosen
+
+
+def test_shortest_seconds_runs_four_times_and_leaves_out_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 0.1, 10.0, 15.0, 20.0, 23.0, 30.0, 34.0])  # the first run is the shortest
+    monkeypatch.setattr(hardware.time, "perf_counter", lambda: next(clock))
+    runs: list[int] = []
+    assert hardware.shortest_seconds(lambda: runs.append(1)) == 3.0
+    assert len(runs) == 4
+
+
+def test_bf16_slowdown_is_a_ratio() -> None:
+    assert hardware.bf16_slowdown() > 0
+    assert isinstance(hardware.has_bf16(), bool)
 
 
 def test_available_cores_are_some_of_the_machines() -> None:

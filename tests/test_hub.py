@@ -61,7 +61,7 @@ def seen(network: HubModel) -> Seen:
     """The digests of a network's weights, and what it was built with."""
     weights = {name: sha256(value.numpy().tobytes()).hexdigest() for name, value in network.state_dict().items()}
     if isinstance(network, Generator):
-        return Seen(weights, {"fill_color": network.fill.flatten().tolist()}, network.training)
+        return Seen(weights, {"fill_color": network.fill_color.flatten().tolist()}, network.training)
     return Seen(weights, {"image_size": getattr(network, "image_size", None)}, network.training)
 
 

@@ -464,7 +464,7 @@ def test_a_run_starts_from_published_weights_discriminator_included_if_it_fits(r
     assert all(torch.equal(value, published[name]) for name, value in generator.state_dict().items())
     judge = Discriminator.from_pretrained(run / "discriminator").state_dict()
     assert all(torch.equal(value, judge[name]) for name, value in discriminator.state_dict().items())
-    assert generator.fill.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
+    assert generator.fill_color.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
     _, discriminator, notes = build_networks(recipe.replace(resolution=32), (0.1, 0.2, 0.3), 32, run)
     assert discriminator.image_size == 32
     assert "the discriminator of run is of another kind or for another --resolution, and is not taken" in notes[0]

@@ -1,7 +1,7 @@
-"""Random holes of several kinds, as functions of (seed, position): see `rng`.
+"""Random holes of several kinds, as functions of a seed and the number of the image: see `rng`.
 
-Area is the share of the image that a hole covers, border the share of holes that touch the image's
-edge. Of 20,000 holes at 64×64, rectangles of 16 to 32 px a side (`benchmarks/hole_kinds.py`):
+`area` is the share of the image that a hole covers, `border` the share of holes that touch the image's edge. Figures
+are of 20,000 holes at 64×64 px, rectangles of 16 to 32 px a side (`benchmarks/hole_kinds.py`):
 
 | kind       | area, mean | smallest | largest | border |
 |------------|------------|----------|---------|--------|
@@ -12,8 +12,8 @@ edge. Of 20,000 holes at 64×64, rectangles of 16 to 32 px a side (`benchmarks/h
 | spread     |      0.299 |    0.000 |   0.606 |  0.664 |
 | object     |      0.073 |    0.019 |   0.175 |  0.017 |
 
-Strokes scale with the image; a rectangle touches the edge the more often, the fewer places there
-are: 0.19 at 32 px, 0.035 at 256. Masks of a folder have the areas that they have.
+Strokes scale with the image. Rectangles touch the edge more often in small images: a share of 0.19 at 32 px, 0.035 at
+256 px. Masks of a folder have areas of their own.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..imaging import contract
+from . import HOLE_KINDS
 from .image_files import visible_files
 from .rng import HOLE_DRAWS, SHAPE, uniforms
 
@@ -38,10 +39,12 @@ MOSTLY_HOLE, FRAME_HOLE = 0.6, 0.9  # shares of a mask and of its frame above wh
 
 @dataclass(frozen=True)
 class Holes:
-    """How the holes of a run are drawn: kinds of KINDS by their weights, and what these need.
+    """How the holes of a run are drawn.
 
-    `sides` are the shortest and longest of a rectangle, px, below the image's; `masks` those of
-    `read_masks`, for the kind folder.
+    Attributes:
+        sides: The shortest and the longest side of a rectangle, px, below the image's side.
+        mix: Names of `KINDS` with their weights.
+        masks: The masks of `read_masks`, for the kind folder.
     """
 
     sides: tuple[int, int]
@@ -49,7 +52,17 @@ class Holes:
     masks: np.ndarray | None = None
 
     def batch(self, seed: int, first: int, count: int, size: tuple[int, int]) -> Tensor:
-        """(count, 1, H, W) bool, never empty or full: the holes of the images first .. first + count, `size` (H, W)."""
+        """Draw the holes of consecutive images.
+
+        Args:
+            seed: Of the run.
+            first: The number of the first image.
+            count: The number of images.
+            size: (H, W) of the images.
+
+        Returns:
+            (count, 1, H, W) bool; no hole is empty, none is the whole image.
+        """
         more = uniforms(seed, first, count, HOLE_DRAWS, SHAPE)
         draws = np.concatenate([uniforms(seed, first, count)[:, :4], more[:, 1:]], axis=1)
         edges = np.cumsum(list(self.mix.values()))
@@ -61,12 +74,19 @@ class Holes:
         return torch.from_numpy(holes[:, None])
 
     def digest(self) -> str | None:
-        """A hash of the masks, if there are any: with the same settings and masks two runs draw the same holes."""
+        """Hash the masks, if there are any: two runs with the same settings and masks draw the same holes."""
         return None if self.masks is None else hashlib.sha256(self.masks.tobytes()).hexdigest()[:16]
 
 
 def bounding_boxes(holes: Tensor) -> Tensor:
-    """(N, 4) int64 of top, left, bottom, right (exclusive) of each of (N, 1, H, W) bool, none of them empty."""
+    """Find the bounding box of each hole.
+
+    Args:
+        holes: (N, 1, H, W) bool, none of them empty.
+
+    Returns:
+        (N, 4) int64: top, left, bottom, right (exclusive), in px.
+    """
     edges = []
     for filled in (holes.any(dim=3)[:, 0].int(), holes.any(dim=2)[:, 0].int()):
         edges.append((filled.argmax(dim=1), filled.shape[1] - filled.flip(1).argmax(dim=1)))
@@ -75,12 +95,12 @@ def bounding_boxes(holes: Tensor) -> Tensor:
 
 
 def rectangle(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
-    """One rectangle anywhere, the border included: its sides uniform, its corner over every place where it fits."""
+    """Draw a rectangle: its sides are uniform, and its place is uniform over all places where it fits."""
     return _inside(_boxes(draws[:, 0:4], size, holes.sides), size)
 
 
 def rectangles(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
-    """Two to four rectangles, together no larger than one would be."""
+    """Draw two to four rectangles, together no larger than one rectangle."""
     count = 2 + np.floor(3 * draws[:, 4]).astype(np.int64)
     filled = np.zeros((len(draws), *size), dtype=bool)
     for number in range(4):
@@ -91,7 +111,7 @@ def rectangles(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.nda
 
 
 def border(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
-    """A rectangle moved to one of the image's four edges."""
+    """Draw a rectangle at one of the image's four edges."""
     boxes = _boxes(draws[:, 0:4], size, holes.sides)
     axis, far = np.divmod(np.floor(4 * draws[:, 4]).astype(np.int64), 2)
     which = np.arange(len(draws))
@@ -101,22 +121,23 @@ def border(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     return _inside(boxes, size)
 
 
-SPREAD = 0.6  # of the image
-STROKES, SEGMENTS = 4, 4  # at most, of a hole and of a stroke
-WIDTHS = (1 / 14, 1 / 7)  # of a brush, and
-REACH = 1 / 4  # how far a segment goes at most along each axis, both in sides of a square of the image's area
+SPREAD = 0.6  # the largest area, as a share of the image
+STROKES, SEGMENTS = 4, 4  # the most strokes of a hole, and segments of a stroke
+# In sides of a square of the image's area:
+WIDTHS = (1 / 14, 1 / 7)  # of a brush
+REACH = 1 / 4  # the longest a segment is along each axis
 
 
 def strokes(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
-    """One to four strokes of a round brush: random walks with momentum that turn back at the image's edge.
+    """Draw one to four strokes of a round brush: random walks with momentum that turn back at the image's edge.
 
-    So many segments of that width add up to less than the image's area.
+    Their areas together are less than the image's.
     """
     unit, last = np.sqrt(size[0] * size[1]), np.array(size) - 1.0
     each = 4 + 2 * SEGMENTS
     own = draws[:, 5 : 5 + STROKES * each].reshape(-1, STROKES, each)
     widths = unit * (WIDTHS[0] + (WIDTHS[1] - WIDTHS[0]) * own[:, :, 0])
-    radius = np.maximum(0.75, widths / 2)  # wherever it is, it holds the centre of a pixel
+    radius = np.maximum(0.75, widths / 2)  # large enough to hold the centre of a pixel anywhere
     segments = 2 + np.floor((SEGMENTS - 1) * own[:, :, 1])
     segments *= np.arange(STROKES) < 1 + np.floor(STROKES * draws[:, 4:5])
     points, step = [own[:, :, 2:4] * last], np.zeros((len(draws), STROKES, 2))
@@ -137,7 +158,10 @@ def strokes(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarra
 
 
 def folder(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
-    """A mask of the folder, cut to half its sides or more, mirrored or not; uncut where the cut has no edge in it."""
+    """Take a mask of the folder: a random part of at least half its sides, mirrored or not.
+
+    The whole mask is taken if the part is empty or full.
+    """
     assert holes.masks is not None
     masks = holes.masks[np.floor(draws[:, 4] * len(holes.masks)).astype(np.int64)]
     masks = np.unpackbits(masks, axis=2, count=masks.shape[1] * size[1] // size[0]).view(bool)
@@ -148,12 +172,12 @@ def folder(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
 
 
 def spread(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
-    """One rectangle of any area up to SPREAD of the image, all alike; as often inside as at one side as in a corner.
+    """Draw a rectangle of any area up to `SPREAD` of the image, as often inside as at one side as in a corner.
 
-    To measure by area and by place; `sides` do not count.
+    It is for figures by area and by place; the sides of `Holes` have no effect.
     """
     lengths = np.array(size)
-    touched = np.floor(3 * draws[:, 4]).astype(np.int64)  # sides of the image
+    touched = np.floor(3 * draws[:, 4]).astype(np.int64)  # how many sides of the image it touches
     axis, far = np.divmod(np.floor(4 * draws[:, 5]).astype(np.int64), 2)
     touches = (touched[:, None] == 2) | ((touched == 1)[:, None] & (axis[:, None] == np.arange(2)))  # along each axis
     most = np.maximum(1, lengths - np.where(touches, 1, 2))
@@ -173,7 +197,7 @@ LOBES = 3  # ellipses of an object
 
 
 def object_like(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray:
-    """A round shape with lobes, as people and things have: ellipses in one box that all hold the box's centre."""
+    """Draw a shape like an object: overlapping ellipses in one box, each of which holds the box's centre."""
     boxes = _boxes(draws[:, 0:4], size, holes.sides)
     lengths = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)
     middle = (boxes[:, 2:] + boxes[:, :2] - 1) / 2
@@ -192,17 +216,12 @@ def object_like(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.nd
     return filled
 
 
+# A kind draws holes (N, H, W) bool from uniform numbers (N, 67), the size (H, W) and the settings. Four numbers are of
+# stream 0, the others of the stream SHAPE, without its first.
 Kind = Callable[[np.ndarray, tuple[int, int], Holes], np.ndarray]
-# (N, H, W) bool for each of `draws` (N, 67): four of the first stream, and those of the shape.
-KINDS: dict[str, Kind] = {
-    "rectangle": rectangle,
-    "rectangles": rectangles,
-    "border": border,
-    "strokes": strokes,
-    "folder": folder,
-    "spread": spread,
-    "object": object_like,
-}
+KINDS: dict[str, Kind] = dict(
+    zip(HOLE_KINDS, (rectangle, rectangles, border, strokes, folder, spread, object_like), strict=True)
+)
 
 
 def read_masks(place: str, size: tuple[int, int], invert: bool | None = None) -> np.ndarray:
@@ -259,7 +278,7 @@ def read_masks(place: str, size: tuple[int, int], invert: bool | None = None) ->
 def _boxes(
     draws: np.ndarray, size: tuple[int, int], sides: tuple[int, int], parts: np.ndarray | None = None
 ) -> np.ndarray:
-    """(N, 4) int64 of top, left, bottom, right (exclusive): rectangles, or one of `parts` (N,) that share the area."""
+    """Boxes (N, 4) int64: top, left, bottom, right (exclusive); with `parts` (N,) each has that part of the area."""
     lengths = sides[0] + np.floor(draws[:, 0:2] * (sides[1] - sides[0] + 1)).astype(np.int64)
     if parts is not None:
         lengths = np.maximum(1, lengths / np.sqrt(parts)[:, None]).astype(np.int64)
@@ -268,30 +287,30 @@ def _boxes(
 
 
 def _inside(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(N, H, W) bool, True inside each of `boxes` (N, 4)."""
+    """Masks (N, H, W) bool, True inside each of `boxes` (N, 4)."""
     top, left, bottom, right = boxes.T[:, :, None]
     rows, columns = np.arange(size[0]), np.arange(size[1])
     return ((rows >= top) & (rows < bottom))[:, :, None] & ((columns >= left) & (columns < right))[:, None, :]
 
 
 def _near_segments(start: np.ndarray, end: np.ndarray, radius: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(N, H, W) bool: the pixels within `radius` (N,) of the segments from `start` to `end` (N, 2), row and column.
+    """Masks (N, H, W) bool of the pixels within `radius` (N,) of the segments from `start` to `end` (N, 2).
 
-    In float32 and without a sine, so that it is quick, and the same on every machine.
+    It has no sines, so that it is fast and gives the same on every machine.
     """
     along = end - start
     square = np.maximum((along**2).sum(axis=1), 1e-9)
-    apart = [np.arange(length) - start[:, [axis]] for axis, length in enumerate(size)]  # (N, H) and (N, W)
-    shares = [(part * along[:, [axis]] / square[:, None]).astype(np.float32) for axis, part in enumerate(apart)]
-    squares = [(part**2).astype(np.float32) for part in apart]
-    share = shares[0][:, :, None] + shares[1][:, None, :]  # where the nearest point lies, 0 at start, 1 at end
+    offsets = [np.arange(length) - start[:, [axis]] for axis, length in enumerate(size)]  # (N, H) and (N, W)
+    shares = [(part * along[:, [axis]] / square[:, None]).astype(np.float32) for axis, part in enumerate(offsets)]
+    squares = [(part**2).astype(np.float32) for part in offsets]
+    share = shares[0][:, :, None] + shares[1][:, None, :]  # the position of the nearest point, 0 at start, 1 at end
     nearest = share.clip(0, 1)
     gain = nearest * (2 * share - nearest) * square.astype(np.float32)[:, None, None]
     return squares[0][:, :, None] + squares[1][:, None, :] - gain <= radius.astype(np.float32)[:, None, None] ** 2
 
 
 def _cut(masks: np.ndarray, size: tuple[int, int], share: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """(N, H, W) bool: `share` (N,) of each side of (N, 2H, 2W), placed and mirrored by four draws."""
+    """Parts (N, H, W) of masks (N, 2H, 2W): `share` (N,) of each side, placed and mirrored by four draws."""
     index = []
     for axis, length in enumerate(size):
         cut = np.floor(share * masks.shape[1 + axis]).astype(np.int64)

@@ -1,8 +1,8 @@
-"""Every random draw of training, as a function of (seed, position).
+"""All random draws of training, as functions of a seed and the number of the image.
 
-Image number n of a run always gets the same hole, whatever the batch size, the number of processes
-or where the run was resumed: the draws come from a counter-based generator (Salmon et al. 2011,
-"Parallel random numbers: as easy as 1, 2, 3") whose counter is n.
+Image number n of a run always gets the same hole, for any batch size, any number of processes, and after any resume.
+The draws come from a counter-based generator (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") whose
+counter is n.
 """
 
 from __future__ import annotations
@@ -11,15 +11,23 @@ from functools import lru_cache
 
 import numpy as np
 
-DRAWS = 8  # uniform numbers of an image: 0 to 3 its rectangle, 4 the flip, 5 to 7 the crop
-HOLE_DRAWS = 64  # more of them, from a stream of their own: 0 the hole's kind, the rest its shape
-ORDER, SHAPE = 1, 2  # the streams beside the first; each is a generator with another key
+DRAWS = 8  # for each image: 0 to 3 its rectangle, 4 the flip, 5 to 7 the crop
+HOLE_DRAWS = 64  # for each image, from the stream SHAPE: 0 the kind of the hole, the rest its shape
+ORDER, SHAPE = 1, 2  # streams beside stream 0; each is a generator with another key
 
 
 def uniforms(seed: int, first: int, count: int, draws: int = DRAWS, stream: int = 0) -> np.ndarray:
-    """(count, draws) float64 in 0..1, excluding 1: row i belongs to image number first + i alone.
+    """Draw uniform numbers for consecutive images.
 
-    `draws` is a multiple of four, the numbers of one counter step.
+    Args:
+        seed: Of the run.
+        first: The number of the first image.
+        count: The number of images.
+        draws: Numbers for each image, a multiple of four.
+        stream: 0, `ORDER` or `SHAPE`; streams are independent.
+
+    Returns:
+        (count, draws) float64 in 0..1, excluding 1. Row i depends on the image number first + i alone.
     """
     bits = np.random.Philox(key=seed + (stream << 64), counter=first * draws // 4).random_raw((count, draws))
     return (bits >> np.uint64(11)) * 2.0**-53
@@ -27,6 +35,15 @@ def uniforms(seed: int, first: int, count: int, draws: int = DRAWS, stream: int 
 
 @lru_cache(maxsize=2)  # a batch may straddle two epochs
 def permutation(seed: int, epoch: int, count: int) -> np.ndarray:
-    """(count,) int64: the order in which an epoch visits `count` images."""
+    """Draw the order in which an epoch visits its images.
+
+    Args:
+        seed: Of the run.
+        epoch: Its number.
+        count: The number of images.
+
+    Returns:
+        (count,) int64.
+    """
     ranks = np.random.Philox(key=seed + (ORDER << 64), counter=epoch << 64).random_raw(count)
     return np.argsort(ranks, kind="stable")  # unlike Generator.permutation, the same in every NumPy

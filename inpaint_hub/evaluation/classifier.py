@@ -1,7 +1,6 @@
-"""What a classifier sees in filled images: whether it still recognises them, and how far their features lie apart.
+"""A classifier of CIFAR-10's ten classes, which judges filled images by their label and by its features.
 
-The classifier is this package's own, of CIFAR-10's ten classes: `benchmarks/classifier.py` trains it and
-states its accuracy. Images of another size are scaled to its 32 px.
+`benchmarks/classifier.py` trains it and prints its accuracy. Images of another size are scaled to 32 px.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).parents[1] / "pretrained" / "classifier.safetensors"
-SIDE = 32  # px
+INPUT_PX = 32
 WIDTHS = (64, 128, 256)
 CLASSES = 10
 
 
 class Classifier(nn.Module):
-    """Ten classes of (N, 3, 32, 32) images in 0..1: three stages of convolutions, each with a shortcut, then a mean."""
+    """A small residual network: three stages of convolutions, a mean, a linear layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,16 +30,16 @@ class Classifier(nn.Module):
         self.head = nn.Linear(WIDTHS[-1], CLASSES)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, 256), what the last layer reads."""
+        """Compute the input (N, 256) of the last layer, from images (N, 3, 32, 32) in 0..1."""
         return self.stages(self.entry(2 * image - 1)).mean(dim=(2, 3))
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, 10) logits."""
+        """Compute the logits (N, 10) of images (N, 3, 32, 32) in 0..1."""
         return self.head(self.features(image))
 
 
 class Stage(nn.Module):
-    """Half the size, more channels, and two convolutions beside a shortcut."""
+    """Halve the size, add channels, and apply two convolutions beside a shortcut."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -48,6 +47,7 @@ class Stage(nn.Module):
         self.residual = nn.Sequential(_block(after, after), _block(after, after))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N, before, H, W) to (N, after, H / 2, W / 2)."""
         x = self.widen(F.max_pool2d(x, 2))
         return x + self.residual(x)
 
@@ -57,22 +57,29 @@ def _block(before: int, after: int) -> nn.Sequential:
 
 
 @lru_cache(maxsize=1)
-def classifier() -> Classifier:
-    """The shipped one, in eval mode."""
+def load_classifier() -> Classifier:
+    """Load the shipped classifier once per process, in eval mode."""
     network = Classifier()
     network.load_state_dict({name: weight.float() for name, weight in load_file(WEIGHTS).items()})
     return network.eval()
 
 
 @torch.inference_mode()
-def seen(images: np.ndarray) -> tuple[Tensor, Tensor]:
-    """The features (N, 256) and labels (N,) of (N, H, W, 3) uint8 images."""
-    network = classifier()
+def classify(images: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Compute the classifier's features and labels of images.
+
+    Args:
+        images: (N, H, W, 3) uint8.
+
+    Returns:
+        The features (N, 256) and the labels (N,).
+    """
+    network = load_classifier()
     features = []
     for some in torch.from_numpy(images).split(256):
         image = some.permute(0, 3, 1, 2).float() / 255
-        if image.shape[2:] != (SIDE, SIDE):
-            image = F.interpolate(image, (SIDE, SIDE), mode="area")
+        if image.shape[2:] != (INPUT_PX, INPUT_PX):
+            image = F.interpolate(image, (INPUT_PX, INPUT_PX), mode="area")
         features.append(network.features(image.contiguous(memory_format=torch.channels_last)))
-    found = torch.cat(features)
-    return found, network.head(found).argmax(dim=1)
+    of_all = torch.cat(features)
+    return of_all, network.head(of_all).argmax(dim=1)

@@ -1,4 +1,4 @@
-"""Methods side by side: the same images, the same holes, figures with intervals, by area and by place."""
+"""Compare methods on the same images and holes: figures with 95 % intervals, by area and by place of the hole."""
 
 from __future__ import annotations
 
@@ -11,48 +11,78 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..metrics import METRICS
 
+if TYPE_CHECKING:
+    from ..training.recipes import Recipe
+
 AREAS = tuple((low / 10, (low + 1) / 10) for low in range(6))  # shares of the image
-PLACES = ("interior", "one side", "corner")  # how many of the image's sides a hole touches: none, one, more
-GROUPS = 20  # of the jackknife
-NORMAL = 1.96  # standard errors of a 95 % interval
-PATIENCE_S = 24 * 3600.0  # for one method
+PLACES = ("interior", "one side", "corner")  # the hole touches none, one, or more of the image's sides
+JACKKNIFE_GROUPS = 20
+STANDARD_ERRORS_95 = 1.96  # half the width of a 95 % interval
+METHOD_TIMEOUT_S = 24 * 3600.0
 
 
 class Figure(NamedTuple):
-    """A figure, and half the width of its 95 % interval; none where the set is too small to say."""
+    """A figure with its 95 % interval.
+
+    Attributes:
+        value: The figure.
+        half_width: Half the width of the interval; None if there are too few images.
+    """
 
     value: float
-    half: float | None
+    half_width: float | None
 
 
 class Fills(NamedTuple):
-    """What a method made of the images: (N, H, W, 3) uint8, the milliseconds each took, the process's peak memory."""
+    """The fills of a method.
+
+    Attributes:
+        results: (N, H, W, 3) uint8.
+        milliseconds: The time of each fill.
+        peak_mb: The peak memory of the process, interpreter and libraries included.
+    """
 
     results: np.ndarray
     milliseconds: list[float]
     peak_mb: float
 
 
-def prepared(
+def load_inputs(
     data: str,
-    split: str,
+    *,
+    split: str = "test",
     resolution: int,
-    kinds: str,
+    kinds: str = "rectangle",
     sides: tuple[int, int],
-    mask_dir: str | None,
-    count: int | None,
-    seed: int,
+    mask_dir: str | None = None,
+    count: int | None = None,
+    seed: int = 0,
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """What is compared, in words, images (N, H, W, 3) uint8 of a split, and a hole (H, W) bool for each.
+    """Load the images of a split, and draw a hole for each.
 
-    Holes of rectangles alone are those of every run's evaluation with the same `sides`. Raises `ValueError` for data,
-    kinds or sides that cannot be.
+    Rectangles alone are the same holes as in the evaluation of a training run with the same `sides`.
+
+    Args:
+        data: A data set on the Hub, or a folder.
+        split: "validation" or "test".
+        resolution: The side of the images, px.
+        kinds: Kinds of holes by weight, as in training.
+        sides: The shortest and the longest side of rectangles, px.
+        mask_dir: A folder of masks, for holes of the kind folder.
+        count: The number of images, the first ones of the split; None for all.
+        seed: Of the split.
+
+    Returns:
+        What was loaded, for the report; images (N, H, W, 3) uint8; holes (N, H, W) bool.
+
+    Raises:
+        ValueError: The data cannot be read or has fewer than two images, or a kind or side is not possible.
     """
     from ..data.dataset import split_images
     from ..data.holes import Holes, read_masks
@@ -66,51 +96,71 @@ def prepared(
     masks = read_masks(mask_dir, (resolution, resolution), invert=False) if mask_dir else None
     masks_apart = (("--mask_dir", mask_dir),) if mask_dir else ()
     splits = split_images(DatasetConfig(data, resolution, seed, leave_out=masks_apart))
-    found = getattr(splits, split)[:count]
-    if len(found) < 2:
-        raise ValueError(f"{data} has {len(found)} images to compare on; it takes 2 or more")
-    holes = Holes(sides, recipe.hole_mix(), masks).batch(SEED, 0, len(found), (resolution, resolution))
-    rectangles = f" with sides of {sides[0]} to {sides[1]} px" if "rect" in kinds or "border" in kinds else ""
+    images = getattr(splits, split)[:count]
+    if len(images) < 2:
+        raise ValueError(f"{data} has {len(images)} images in its {split} split; a comparison needs 2 or more")
+    holes = Holes(sides, recipe.hole_mix(), masks).batch(SEED, 0, len(images), (resolution, resolution))
     facts = {
         "title": f"Methods on {Path(data).name}",
-        "text": (
-            f"{len(found):,} images of the {split} split, squares of {resolution} px; holes: {kinds}{rectangles}; seeds"
-            f" {seed} and {SEED}. ± is half of a 95 % interval. Feature, kernel and Fréchet distance of crops: by"
-            f" EfficientNet-Lite1, of the square of 1.5 hole widths around each hole, against the originals. At 32 px"
-            f" label and Fréchet distance are by the package's own CIFAR-10 classifier. Times and memory: {machine()}."
-        ),
-        "images": len(found),
+        "text": _describe(len(images), split, resolution, recipe, seed),
+        "images": len(images),
         "resolution": resolution,
         "holes": kinds,
         "sides": list(sides),
         "seed": seed,
-        "machine": machine(),
+        "machine": describe_machine(),
         "remarks": splits.messages(),
     }
-    return facts, found.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
+    return facts, images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
+
+
+def _describe(count: int, split: str, resolution: int, recipe: Recipe, seed: int) -> str:
+    """What was compared, and what the figures are."""
+    from .evaluate import SEED
+
+    sided = {"rectangle", "rectangles", "border", "object"} & {*recipe.hole_mix()}
+    sides = f" with sides of {recipe.hole_min} to {recipe.hole_max} px" if sided else ""
+    return (
+        f"{count:,} images of the {split} split, squares of {resolution} px; holes: {recipe.holes}{sides}; seeds {seed}"
+        f" and {SEED}. ± is half the width of a 95 % interval. Feature distance, kernel distance and Fréchet distance"
+        " of crops compare features of EfficientNet-Lite1 of the square of 1.5 hole widths around each hole with those"
+        " of the originals. At 32 px, label and Fréchet distance are those of the CIFAR-10 classifier of this package."
+        f" Times and memory: {describe_machine()}."
+    )
 
 
 def fill_all(name: str, images: np.ndarray, holes: np.ndarray, seed: int) -> Fills:
-    """The fills of (N, H, W, 3) uint8 by the method `name`, one by one as users fill, and what they took.
+    """Fill images one by one, as users do, and measure the time and memory.
 
-    The peak is that of this process, interpreter and libraries included. Raises what the method raises.
+    Args:
+        name: The method.
+        images: (N, H, W, 3) uint8.
+        holes: (N, H, W) bool.
+        seed: For methods that draw at random.
+
+    Returns:
+        The fills with times and memory.
+
+    Raises:
+        ValueError: There is no such method, or it cannot fill a hole.
+        ImportError: Its library is not installed.
     """
     from ..methods.registry import get_method
 
     method = get_method(name)
-    method(images[0], holes[0], seed=seed)  # what a first call loads is not a fill's time
-    results, taken = np.empty_like(images), []
+    method(images[0], holes[0], seed=seed)  # the first call loads libraries and weights
+    results, milliseconds = np.empty_like(images), []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of holes that are too wide: figures by area say it
+        warnings.simplefilter("ignore", UserWarning)  # about wide holes, which the figures by area show
         for number, (image, hole) in enumerate(zip(images, holes, strict=True)):
             started = time.perf_counter()
             results[number] = method(image, hole, seed=seed)
-            taken.append(1000 * (time.perf_counter() - started))
-    return Fills(results, taken, _peak_mb())
+            milliseconds.append(1000 * (time.perf_counter() - started))
+    return Fills(results, milliseconds, _peak_mb())
 
 
 def _peak_mb() -> float:
-    """The most memory that this process has had; Linux begins ru_maxrss with that of the process that began it."""
+    """The peak memory of this process. On Linux ru_maxrss would start with that of the parent process."""
     if (status := Path("/proc/self/status")).exists():
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 2**10
@@ -125,123 +175,149 @@ def compare(
     *,
     seed: int = 0,
     perceptual: bool = False,
-    said: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
-    """A row of figures and the fills (N, H, W, 3) uint8, for each method by name.
+    """Fill the same holes by several methods, and compute the figures of each.
 
-    `images` is (N, H, W, 3) uint8, `holes` (N, H, W) bool. Each method works in a process of its own, so that its
-    memory can be told. A row has `figures`, each a `Figure`, the same `by_area` and `by_place`, `milliseconds` (the
-    median of an image) and `peak_mb`. What cannot be measured is said, and left out: a method whose library is
-    missing, or with `perceptual` LPIPS and FID where their weights cannot be had.
+    Each method runs in a process of its own, so that its memory can be measured. A method that cannot be loaded is
+    left out.
+
+    Args:
+        methods: Names of methods, folders, or "owner/model".
+        images: (N, H, W, 3) uint8.
+        holes: (N, H, W) bool.
+        seed: For methods that draw at random.
+        perceptual: Whether to compute LPIPS and Inception's FID, whose weights are downloaded.
+        log: Is called with a line for each method, and for what is left out.
+
+    Returns:
+        A row for each method, and its fills (N, H, W, 3) uint8. A row has `images` (their number), `figures` by name,
+        `by_area` and `by_place` with the same for parts of the images, `milliseconds` (the median) and `peak_mb`.
     """
     from ..worker import Worker
 
     rows, results = {}, {}
-    more = list(_perceptual(said)) if perceptual else []
-    groups = {"by_area": _areas(holes), "by_place": _places(holes)}
-    known = Known.of(images, holes)
+    perceptual_metrics = list(_perceptual_metrics(log)) if perceptual else []
+    groups = {"by_area": _group_by_area(holes), "by_place": _group_by_place(holes)}
+    originals = NetworkFeatures.of(images, holes)
     for name in methods:
-        worker = Worker(PATIENCE_S)
+        worker = Worker(METHOD_TIMEOUT_S)
         try:
-            made = worker(fill_all, name, images, holes, seed)
+            fills = worker(fill_all, name, images, holes, seed)
         except ValueError as error:
-            said(f"{name} is left out: {error}")
+            log(f"{name} is left out: {error}")
             continue
         finally:
             worker.close()
-        measured = Measured(images, holes, made.results, known)
-        row: dict[str, Any] = {"figures": measured.figures(), "images": len(images)}
-        row["figures"]["frechet_crops"] = Figure(measured.frechet_crops(), None)  # too slow for an interval
-        for metric, distance in more:
-            row["figures"][metric] = Figure(distance(made.results, images), None)
-        for what, parts in groups.items():
-            row[what] = {
-                part: {"images": int(some.sum())} | measured.figures(np.flatnonzero(some))
+        metrics = FillMetrics(images, holes, fills.results, originals)
+        row: dict[str, Any] = {"figures": metrics.figures(), "images": len(images)}
+        row["figures"]["frechet_crops"] = Figure(metrics.frechet_crops(), None)  # too slow for an interval
+        for metric, distance in perceptual_metrics:
+            row["figures"][metric] = Figure(distance(fills.results, images), None)
+        for grouping, parts in groups.items():
+            row[grouping] = {
+                part: {"images": int(some.sum())} | metrics.figures(np.flatnonzero(some))
                 for part, some in parts.items()
                 if some.sum() > 1
             }
-        row |= {"milliseconds": statistics.median(made.milliseconds), "peak_mb": made.peak_mb}
-        rows[name], results[name] = row, made.results
+        row |= {"milliseconds": statistics.median(fills.milliseconds), "peak_mb": fills.peak_mb}
+        rows[name], results[name] = row, fills.results
         figures = row["figures"]
-        said(f"{name}: {figures['psnr_hole'].value:.2f} dB in the hole, {row['milliseconds']:.1f} ms an image")
+        log(f"{name}: {figures['psnr_hole'].value:.2f} dB in the hole, {row['milliseconds']:.1f} ms an image")
     return rows, results
 
 
-class Known(NamedTuple):
-    """What networks see in a set of images: features around the holes, and at CIFAR-10's size features and labels."""
+class NetworkFeatures(NamedTuple):
+    """Features of a set of images by networks.
+
+    Attributes:
+        crops: Features (N, D) of the square around each hole.
+        classified: At CIFAR-10's size the classifier's features and labels, otherwise None.
+    """
 
     crops: Any
     classified: tuple[Any, Any] | None
 
     @classmethod
-    def of(cls, images: np.ndarray, holes: np.ndarray) -> Known:
-        """Look at (N, H, W, 3) uint8 images with their holes (N, H, W) bool."""
+    def of(cls, images: np.ndarray, holes: np.ndarray) -> NetworkFeatures:
+        """Compute the features of images (N, H, W, 3) uint8 with holes (N, H, W) bool."""
         from . import classifier
         from .feature_metrics import crop_features
 
-        small = images.shape[1:3] == (classifier.SIDE, classifier.SIDE)
-        return cls(crop_features(images, holes), classifier.seen(images) if small else None)
+        small = images.shape[1:3] == (classifier.INPUT_PX, classifier.INPUT_PX)
+        return cls(crop_features(images, holes), classifier.classify(images) if small else None)
 
 
-class Measured:
-    """What is needed to give figures of a method on any part of the images."""
+class FillMetrics:
+    """The values that all figures of a method's fills are computed from, for any part of the images.
 
-    def __init__(self, images: np.ndarray, holes: np.ndarray, results: np.ndarray, known: Known) -> None:
-        self.each = {name: metric.each(results, images, holes) for name, metric in METRICS.items()}
-        self.known, self.now = known, Known.of(results, holes)
+    Args:
+        images: (N, H, W, 3) uint8.
+        holes: (N, H, W) bool.
+        results: The fills, (N, H, W, 3) uint8.
+        originals: Features of `images`.
+    """
+
+    def __init__(self, images: np.ndarray, holes: np.ndarray, results: np.ndarray, originals: NetworkFeatures) -> None:
+        self.per_image = {name: metric.per_image(results, images, holes) for name, metric in METRICS.items()}
+        self.originals, self.fills = originals, NetworkFeatures.of(results, holes)
 
     def figures(self, chosen: np.ndarray | None = None) -> dict[str, Figure]:
-        """Every figure by name, of the images numbered `chosen`, or of all."""
+        """Compute every figure of the images with the numbers `chosen`, or of all images."""
         from .feature_metrics import FEATURE_METRICS, frechet_distance
 
-        which = np.arange(len(self.known.crops)) if chosen is None else chosen
-        wholes: dict[str, Callable[[np.ndarray], float]] = {
-            name: lambda some, name=name: METRICS[name].whole(self.each[name][some])  # type: ignore[misc]
+        which = np.arange(len(self.originals.crops)) if chosen is None else chosen
+        functions: dict[str, Callable[[np.ndarray], float]] = {
+            name: lambda some, name=name: METRICS[name].aggregate(self.per_image[name][some])  # type: ignore[misc]
             for name in METRICS
         }
         for name, metric in FEATURE_METRICS.items():
-            wholes[name] = lambda some, metric=metric: metric(self.now.crops[some], self.known.crops[some])  # type: ignore[misc]
-        if self.known.classified and self.now.classified:
-            (features, labels), (features_now, labels_now) = self.known.classified, self.now.classified
-            wholes["frechet"] = lambda some: frechet_distance(features_now[some], features[some])
-            wholes["same_label"] = lambda some: float((labels_now == labels)[some].float().mean())
-        return {name: Figure(float(whole(which)), _half(whole, which)) for name, whole in wholes.items()}
+            functions[name] = lambda some, metric=metric: metric(self.fills.crops[some], self.originals.crops[some])  # type: ignore[misc]
+        if self.originals.classified and self.fills.classified:
+            (features, labels), (fill_features, fill_labels) = self.originals.classified, self.fills.classified
+            functions["frechet"] = lambda some: frechet_distance(fill_features[some], features[some])
+            functions["same_label"] = lambda some: float((fill_labels == labels)[some].float().mean())
+        return {
+            name: Figure(float(function(which)), _jackknife_half_width(function, which))
+            for name, function in functions.items()
+        }
 
     def frechet_crops(self) -> float:
-        """The Fréchet distance of all crops around the holes."""
+        """Compute the Fréchet distance of the crops around all holes."""
         from .feature_metrics import frechet_distance
 
-        return frechet_distance(self.now.crops, self.known.crops)
+        return frechet_distance(self.fills.crops, self.originals.crops)
 
 
-def _half(whole: Callable[[np.ndarray], float], which: np.ndarray) -> float | None:
-    """Half the width of a 95 % interval of `whole(which)`, by leaving out one of GROUPS groups of images in turn.
+def _jackknife_half_width(function: Callable[[np.ndarray], float], which: np.ndarray) -> float | None:
+    """Half the width of a 95 % interval of `function(which)`, by the delete-group jackknife (P. S. Kott 2001).
 
-    The delete-group jackknife (P. S. Kott 2001), which serves figures that are no means of images.
+    It leaves out one of JACKKNIFE_GROUPS groups of images at a time, and suits figures that are no means of images.
     """
-    if len(which) < 2 * GROUPS:
+    if len(which) < 2 * JACKKNIFE_GROUPS:
         return None
-    parts = np.array_split(which, GROUPS)
-    left = np.array([whole(np.concatenate(parts[:n] + parts[n + 1 :])) for n in range(GROUPS)])
-    return float(NORMAL * np.sqrt((GROUPS - 1) / GROUPS * np.square(left - left.mean()).sum()))
+    parts = np.array_split(which, JACKKNIFE_GROUPS)
+    values = np.array([function(np.concatenate(parts[:n] + parts[n + 1 :])) for n in range(JACKKNIFE_GROUPS)])
+    variance = (JACKKNIFE_GROUPS - 1) / JACKKNIFE_GROUPS * np.square(values - values.mean()).sum()
+    return float(STANDARD_ERRORS_95 * np.sqrt(variance))
 
 
-def _areas(holes: np.ndarray) -> dict[str, np.ndarray]:
-    """(N,) bool for each class of AREAS; the last one takes what is larger."""
+def _group_by_area(holes: np.ndarray) -> dict[str, np.ndarray]:
+    """For each class of AREAS: which holes are in it, (N,) bool; the last class has all larger holes."""
     share = holes.mean(axis=(1, 2))
     number = np.minimum((share * 10).astype(int), len(AREAS) - 1)
     return {f"{100 * low:.0f}–{100 * high:.0f} %": number == n for n, (low, high) in enumerate(AREAS)}
 
 
-def _places(holes: np.ndarray) -> dict[str, np.ndarray]:
-    """(N,) bool for each of PLACES."""
+def _group_by_place(holes: np.ndarray) -> dict[str, np.ndarray]:
+    """For each of PLACES: which holes are there, (N,) bool."""
     edges = [holes[:, 0], holes[:, -1], holes[:, :, 0], holes[:, :, -1]]
     touched = np.sum([edge.any(axis=1) for edge in edges], axis=0)
     return {place: np.minimum(touched, 2) == number for number, place in enumerate(PLACES)}
 
 
-def _perceptual(said: Callable[[str], None]) -> Iterator[tuple[str, Callable[[np.ndarray, np.ndarray], float]]]:
-    """LPIPS and Inception's FID by torchmetrics, whose weights are downloaded; what cannot be had is said."""
+def _perceptual_metrics(log: Callable[[str], None]) -> Iterator[tuple[str, Callable[[np.ndarray, np.ndarray], float]]]:
+    """LPIPS and Inception's FID, by torchmetrics, which downloads their weights; a missing one is logged."""
     import torch
 
     def tensors(images: np.ndarray) -> Any:
@@ -266,18 +342,18 @@ def _perceptual(said: Callable[[str], None]) -> Iterator[tuple[str, Callable[[np
         metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
         yield "lpips", lpips
     except (ImportError, OSError) as error:
-        said(f"LPIPS is left out: its library or AlexNet's weights cannot be had here ({error})")
+        log(f"LPIPS is left out: its library or AlexNet's weights cannot be loaded ({error})")
     try:
         from torchmetrics.image.fid import FrechetInceptionDistance
 
         inception = FrechetInceptionDistance(feature=2048)
         yield "fid", fid
     except (ImportError, OSError) as error:
-        said(f"Inception's FID is left out: its library or weights cannot be had here ({error})")
+        log(f"Inception's FID is left out: its library or weights cannot be loaded ({error})")
 
 
-def machine() -> str:
-    """The machine that figures of time and memory are of, in words."""
+def describe_machine() -> str:
+    """Describe this machine: cores, processor, bfloat16, threads, versions of torch and Python."""
     import torch
 
     from ..hardware import has_bf16

@@ -1,4 +1,4 @@
-"""A generator's figures on a split, and those of the classical methods on the same holes."""
+"""Figures of a generator on a split, and of the classical methods on the same holes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,26 @@ from torch import Tensor
 from ..data.holes import Holes
 from ..methods.classical import CLASSICAL, PATCH_BASED
 from ..metrics import METRICS
-from ..models.networks import Painter, composite
+from ..models.networks import InpaintingNetwork, composite
 from .feature_metrics import FEATURE_METRICS, crop_features
 
 SEED = 2017  # of the holes: the same ones in every run, for every method
-SHEET_WIDTH_PX, SAMPLES = 1536, 16  # a grid has this many images beside each other, fewer if they would be wider
+SHEET_WIDTH_PX, SAMPLES = 1536, 16  # of a sample sheet; it has fewer images if they would be wider
 
 
 def evaluation_holes(count: int, size: int, holes: Holes) -> Tensor:
-    """(count, 1, size, size) bool: a hole for each image of a split.
+    """Draw a hole for each image of a split.
 
-    Plain rectangles wherever a run trains on some, so that its figures can be compared (protocol
-    `cifar-rect` for sides of 8 to 16 px); otherwise the kinds that it trains on.
+    If a run trains on rectangles among other kinds, it is evaluated on rectangles alone, so that the figures of
+    different runs can be compared (protocol `cifar-rect` for sides of 8 to 16 px).
+
+    Args:
+        count: The number of images.
+        size: The side of the images, px.
+        holes: How training draws holes.
+
+    Returns:
+        (count, 1, size, size) bool.
     """
     if "rectangle" in holes.mix:
         holes = Holes(holes.sides, {"rectangle": 1.0})
@@ -33,50 +41,94 @@ def evaluation_holes(count: int, size: int, holes: Holes) -> Tensor:
 
 
 @torch.inference_mode()
-def complete(generator: Painter, images: Tensor, holes: Tensor) -> np.ndarray:
-    """The composites (N, S, S, 3) uint8 of (N, 3, S, S) uint8 images, their holes filled by the generator."""
-    device, results = generator.fill.device, []
-    for image, where in zip(images.split(256), holes.split(256), strict=True):
-        hole, known = where.to(device), image.to(device)
-        prediction = generator.eval()(generator.masked(known.float() / 255, hole))
-        results.append(composite(known, (prediction * 255).round().to(torch.uint8), hole).permute(0, 2, 3, 1).cpu())
+def complete(generator: InpaintingNetwork, images: Tensor, holes: Tensor) -> np.ndarray:
+    """Fill holes with a generator in one pass, without windows and scales.
+
+    Args:
+        generator: The network; it is set to eval mode.
+        images: (N, 3, S, S) uint8.
+        holes: (N, 1, S, S) bool.
+
+    Returns:
+        The composites, (N, S, S, 3) uint8.
+    """
+    device, results = generator.fill_color.device, []
+    for some_images, some_holes in zip(images.split(256), holes.split(256), strict=True):
+        image, hole = some_images.to(device), some_holes.to(device)
+        prediction = generator.eval()(generator.masked(image.float() / 255, hole))
+        results.append(composite(image, (prediction * 255).round().to(torch.uint8), hole).permute(0, 2, 3, 1).cpu())
     return torch.cat(results).numpy()
 
 
 def figures(results: np.ndarray, images: Tensor, holes: Tensor) -> dict[str, float]:
-    """Every metric by name, of `results` (N, S, S, 3) uint8 against `images` (N, 3, S, S) uint8."""
-    originals, where = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
-    found = {name: metric(results, originals, where) for name, metric in METRICS.items()}
-    features = crop_features(results, where), crop_features(originals, where)
-    return found | {name: metric(*features) for name, metric in FEATURE_METRICS.items()}
+    """Compute every metric.
+
+    Args:
+        results: (N, S, S, 3) uint8.
+        images: The originals, (N, 3, S, S) uint8.
+        holes: (N, 1, S, S) bool.
+
+    Returns:
+        A figure for each name in `METRICS` and `FEATURE_METRICS`.
+    """
+    originals, hole = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
+    of_pixels = {name: metric(results, originals, hole) for name, metric in METRICS.items()}
+    features = crop_features(results, hole), crop_features(originals, hole)
+    return of_pixels | {name: metric(*features) for name, metric in FEATURE_METRICS.items()}
 
 
-def validate(generator: Painter, images: Tensor, holes: Holes, grid: Path) -> dict[str, float]:
-    """The figures on `images` (N, 3, S, S) uint8; originals, masked and completed go to the picture `grid`."""
-    where = evaluation_holes(len(images), images.shape[2], holes)
-    results = complete(generator, images, where)
-    _draw(generator, images, where, results, grid)
-    return {name: round(value, 4) for name, value in figures(results, images, where).items()}
+def validate(generator: InpaintingNetwork, images: Tensor, holes: Holes, grid: Path) -> dict[str, float]:
+    """Compute the figures of a generator, and write a sheet of originals, masked and completed images.
+
+    Args:
+        generator: The network.
+        images: (N, 3, S, S) uint8.
+        holes: How training draws holes.
+        grid: The picture to write.
+
+    Returns:
+        Figures by name, rounded to four digits.
+    """
+    drawn = evaluation_holes(len(images), images.shape[2], holes)
+    results = complete(generator, images, drawn)
+    _write_sheet(generator, images, drawn, results, grid)
+    return {name: round(value, 4) for name, value in figures(results, images, drawn).items()}
 
 
-def show_pairs(generator: Painter, images: Tensor, holes: Tensor, grid: Path) -> None:
-    """Fill the holes (N, 1, S, S) of images (N, 3, S, S) uint8, and draw them as `validate` does."""
-    _draw(generator, images, holes, complete(generator, images, holes), grid)
+def show_pairs(generator: InpaintingNetwork, images: Tensor, holes: Tensor, grid: Path) -> None:
+    """Fill given holes, and write a sheet of originals, masked and completed images.
+
+    Args:
+        generator: The network.
+        images: (N, 3, S, S) uint8.
+        holes: (N, 1, S, S) bool.
+        grid: The picture to write.
+    """
+    _write_sheet(generator, images, holes, complete(generator, images, holes), grid)
 
 
-def _draw(generator: Painter, images: Tensor, holes: Tensor, results: np.ndarray, grid: Path) -> None:
+def _write_sheet(generator: InpaintingNetwork, images: Tensor, holes: Tensor, results: np.ndarray, grid: Path) -> None:
     originals, completed = images[:SAMPLES].float() / 255, torch.from_numpy(results[:SAMPLES]).permute(0, 3, 1, 2) / 255
-    masked = torch.where(holes[:SAMPLES], generator.fill.cpu(), originals)
+    masked = torch.where(holes[:SAMPLES], generator.fill_color.cpu(), originals)
     write_samples(grid, originals, masked, completed)
 
 
-def compare(generators: dict[str, Painter], images: Tensor, holes: Tensor) -> list[dict[str, Any]]:
-    """A row of figures for each generator by its name, and each method that is installed, on the same holes."""
-    originals, where = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
+def evaluate_methods(generators: dict[str, InpaintingNetwork], images: Tensor, holes: Tensor) -> list[dict[str, Any]]:
+    """Compute the figures of generators and of all installed methods without a network, on the same holes.
+
+    Args:
+        generators: Networks by the name of their row.
+        images: (N, 3, S, S) uint8.
+        holes: (N, 1, S, S) bool.
+
+    Returns:
+        A row for each: `method`, `images` (their number), and the figures.
+    """
+    originals, hole = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
     results = {name: complete(generator, images, holes) for name, generator in generators.items()}
     for name, fill in (CLASSICAL | PATCH_BASED).items():
         with suppress(ImportError):  # PatchMatch's library needs Python 3.11
-            results[name] = np.stack([fill(image, hole) for image, hole in zip(originals, where, strict=True)])
+            results[name] = np.stack([fill(image, where) for image, where in zip(originals, hole, strict=True)])
     return [
         {"method": name, "images": len(images)} | {k: round(v, 4) for k, v in figures(result, images, holes).items()}
         for name, result in results.items()
@@ -84,7 +136,14 @@ def compare(generators: dict[str, Painter], images: Tensor, holes: Tensor) -> li
 
 
 def write_samples(path: Path, images: Tensor, masked: Tensor, completed: Tensor) -> None:
-    """A picture of three rows, original, masked and completed, of the first images of (N, 3, S, S) in 0..1."""
+    """Write a picture of three rows: original, masked and completed images.
+
+    Args:
+        path: The file to write.
+        images: (N, 3, S, S) in 0..1; the first ones are shown.
+        masked: The same with holes.
+        completed: The same, filled.
+    """
     from torchvision.utils import save_image
 
     size = images.shape[2]

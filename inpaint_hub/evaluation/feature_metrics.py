@@ -1,6 +1,6 @@
 """How real fills look and how well they fit, by pretrained features of what is around the hole.
 
-The features are those of `models.features.MEASURING`, which no loss of this package sees.
+The features are those of `models.features.MEASURING`, which no loss of this package uses.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from ..models.features import MEASURING, feature_network
 
 CROP_WIDTHS = 1.5  # of the hole's longer side: the side of the square around it
-CROP_PX, INPUT_PX = 64, 128  # a crop is scaled to CROP_PX, whatever its size, and shown to the network at INPUT_PX
+CROP_PX, INPUT_PX = 64, 128  # a crop is scaled to CROP_PX, and to INPUT_PX for the network
 BATCH = 64
 
 
@@ -62,8 +62,8 @@ def feature_distance(results: Tensor, originals: Tensor) -> float:
 def kernel_distance(results: Tensor, originals: Tensor) -> float:
     """Compute the kernel distance between two sets of features (N, D), times 1,000.
 
-    M. Bińkowski et al., "Demystifying MMD GANs", ICLR 2018: unbiased, so that near zero or below means that as a set
-    the results are not to be told from the originals.
+    It is unbiased: a value near zero or below means that the two sets cannot be told apart (M. Bińkowski et al.,
+    "Demystifying MMD GANs", ICLR 2018).
     """
     from torchmetrics.image.kid import poly_mmd
 
@@ -73,15 +73,15 @@ def kernel_distance(results: Tensor, originals: Tensor) -> float:
 def frechet_distance(results: Tensor, originals: Tensor) -> float:
     """Compute the Fréchet distance between two sets of features (N, D), each taken as a normal distribution.
 
-    As M. Heusel et al. 2017 (arXiv:1706.08500) define the FID, whose features are Inception's. It is biased for small
-    sets: compare it between methods on the same images alone.
+    This is the definition of the FID (M. Heusel et al. 2017, arXiv:1706.08500), whose features are Inception's. It is
+    biased for small sets: compare it only between methods on the same images.
     """
     first, second = results.double(), originals.double()
-    apart = (first.mean(dim=0) - second.mean(dim=0)).square().sum()
+    mean_term = (first.mean(dim=0) - second.mean(dim=0)).square().sum()
     one, two = torch.cov(first.T), torch.cov(second.T)
-    # The trace of the root of their product: of its eigenvalues, which are real and not negative but for rounding.
+    # The trace of the root of their product, from its eigenvalues; they are real and not negative but for rounding.
     root = torch.linalg.eigvals(one @ two).real.clamp(min=0).sqrt().sum()
-    return float(apart + one.trace() + two.trace() - 2 * root)
+    return float(mean_term + one.trace() + two.trace() - 2 * root)
 
 
 # By name, each of features (N, D) of results and of originals.

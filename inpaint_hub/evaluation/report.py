@@ -1,56 +1,40 @@
-"""What a comparison says: a table in Markdown, the figures in JSON, a sheet of fills, curves by area and place."""
+"""Write the report of a comparison: tables in Markdown, figures in JSON, a sheet of fills, curves."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ..metrics import HIGHEST, LOWEST, METRICS, Column
+
 SHEET_IMAGES = 8  # rows of the sheet
-CELL_PX = 128  # at least, of an image in it
+CELL_PX = 128  # the least side of an image in it
 LABEL_PX = 16
 
 
-class Column(NamedTuple):
-    """How a figure is shown: its heading, digits after the point, and the value it would best have."""
-
-    heading: str
-    digits: int
-    best: float
-
-    def distance(self, value: float) -> float:
-        """How far a value is from the best one: smaller is better."""
-        return abs(value - self.best) if math.isfinite(self.best) else value if self.best < 0 else -value
-
-
-MOST, LEAST = math.inf, -math.inf
-COLUMNS = {
-    "psnr_hole": Column("PSNR in the hole, dB", 2, MOST),
-    "ssim_hole": Column("SSIM in the hole", 3, MOST),
-    "l1_hole": Column("L1 in the hole", 4, LEAST),
-    "lowpass_hole": Column("low-pass error in the hole", 4, LEAST),
-    "gradient_energy": Column("gradient energy, original = 1", 2, 1),
-    "feature_distance": Column("feature distance", 3, LEAST),
-    "kernel_distance": Column("kernel distance", 1, LEAST),
-    "frechet_crops": Column("Fréchet distance of crops", 1, LEAST),
-    "seam": Column("seam error", 4, LEAST),
-    "frechet": Column("Fréchet distance", 2, LEAST),
-    "same_label": Column("same label", 3, MOST),
-    "ssim_image": Column("SSIM of the image", 3, MOST),
-    "l1_image": Column("L1 of the image", 4, LEAST),
-    "lpips": Column("LPIPS", 4, LEAST),
-    "fid": Column("Inception FID", 1, LEAST),
+# How each figure is shown, in the order of the columns.
+COLUMNS = {name: metric.column for name, metric in METRICS.items()} | {
+    "feature_distance": Column("feature distance", 3, LOWEST),
+    "kernel_distance": Column("kernel distance", 1, LOWEST),
+    "frechet_crops": Column("Fréchet distance of crops", 1, LOWEST),
+    "frechet": Column("Fréchet distance", 2, LOWEST),
+    "same_label": Column("same label", 3, HIGHEST),
+    "lpips": Column("LPIPS", 4, LOWEST),
+    "fid": Column("Inception FID", 1, LOWEST),
 }
 CURVES = ("psnr_hole", "gradient_energy", "feature_distance", "kernel_distance")
 
 
-def table(rows: dict[str, dict[str, Any]]) -> str:
-    """A line a method, each figure with half its 95 % interval, the best of a column bold."""
+def figures_table(rows: dict[str, dict[str, Any]]) -> str:
+    """Write a table with a line for each method, from the rows of `comparison.compare`.
+
+    A figure is followed by half the width of its 95 % interval; the best of a column is bold.
+    """
     shown = [name for name in COLUMNS if any(name in row["figures"] for row in rows.values())]
     lines = [
         ["method", *(COLUMNS[name].heading for name in shown), "ms an image", "peak memory, MB"],
@@ -59,40 +43,52 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     for method, row in rows.items():
         cells = [_cell(name, method, rows) for name in shown]
         lines.append([method, *cells, f"{row['milliseconds']:.1f}", f"{row['peak_mb']:,.0f}"])
-    return markdown(lines)
+    return markdown_table(lines)
 
 
-def breakdown(rows: dict[str, dict[str, Any]], what: str, figure: str) -> str:
-    """A line a method, the `figure` in each part of `what`, by_area or by_place, the best of a column bold."""
-    parts = list(next(iter(rows.values()))[what])
-    counts = [next(iter(rows.values()))[what][part]["images"] for part in parts]
+def group_table(rows: dict[str, dict[str, Any]], grouping: str, figure: str) -> str:
+    """Write a table with a line for each method and a column for each part of the images.
+
+    Args:
+        rows: Of `comparison.compare`.
+        grouping: "by_area" or "by_place".
+        figure: The name of the figure.
+    """
+    parts = list(next(iter(rows.values()))[grouping])
+    counts = [next(iter(rows.values()))[grouping][part]["images"] for part in parts]
     heading = [COLUMNS[figure].heading, *(f"{part} ({n:,})" for part, n in zip(parts, counts, strict=True))]
     lines = [heading, ["---"] * len(heading)]
     for method in rows:
-        inside = [{name: {"figures": row[what][part]} for name, row in rows.items()} for part in parts]
+        inside = [{name: {"figures": row[grouping][part]} for name, row in rows.items()} for part in parts]
         lines.append([method, *(_cell(figure, method, some) for some in inside)])
-    return markdown(lines)
+    return markdown_table(lines)
 
 
 def _cell(figure: str, method: str, rows: dict[str, dict[str, Any]]) -> str:
     if figure not in rows[method]["figures"]:
         return ""
-    value, half = rows[method]["figures"][figure]
+    value, half_width = rows[method]["figures"][figure]
     column = COLUMNS[figure]
     values = (row["figures"][figure][0] for row in rows.values() if figure in row["figures"])
-    best = min(values, key=column.distance)
+    best = min(values, key=column.rank)
     text = f"{value:.{column.digits}f}"
     text = f"**{text}**" if text == f"{best:.{column.digits}f}" else text
-    return text if half is None else f"{text} ± {half:.{column.digits}f}"
+    return text if half_width is None else f"{text} ± {half_width:.{column.digits}f}"
 
 
-def markdown(lines: list[list[str]]) -> str:
-    """A table of cells, the heading and its rule among its lines."""
+def markdown_table(lines: list[list[str]]) -> str:
+    """Write a table in Markdown from its cells; the second line is the rule below the heading."""
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def sheet(images: np.ndarray, holes: np.ndarray, results: dict[str, np.ndarray]) -> Image.Image:
-    """Original, masked, and every method beside each other, a row for each of the first images."""
+def draw_sheet(images: np.ndarray, holes: np.ndarray, results: dict[str, np.ndarray]) -> Image.Image:
+    """Draw the original, the masked image and every fill side by side, a row for each of the first images.
+
+    Args:
+        images: (N, S, S, 3) uint8.
+        holes: (N, S, S) bool.
+        results: The fills of each method by its name, (N, S, S, 3) uint8.
+    """
     count, side = min(SHEET_IMAGES, len(images)), images.shape[1]
     scale = max(1, CELL_PX // side)
     masked = np.where(holes[..., None], np.uint8(255), images)
@@ -108,21 +104,22 @@ def sheet(images: np.ndarray, holes: np.ndarray, results: dict[str, np.ndarray])
     return picture
 
 
-def plot(rows: dict[str, dict[str, Any]], path: Path, figures: Sequence[str] = CURVES) -> None:
-    """A picture of figures by hole area, and by place, with their 95 % intervals."""
+def plot_figures(rows: dict[str, dict[str, Any]], path: Path, figures: Sequence[str] = CURVES) -> None:
+    """Draw curves of figures by area and by place of the hole, with their 95 % intervals, to the file `path`."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     canvas, panes = pyplot.subplots(2, len(figures), figsize=(4.2 * len(figures), 7.6), layout="constrained")
-    for panes_of, what, axis in zip(panes, ("by_area", "by_place"), ("hole, of the image", "place"), strict=True):
+    for panes_of, grouping, axis in zip(panes, ("by_area", "by_place"), ("hole, of the image", "place"), strict=True):
         for pane, figure in zip(panes_of, figures, strict=True):
             for number, (method, row) in enumerate(rows.items()):
-                parts = list(row[what])
-                values, halves = zip(*(row[what][part][figure] for part in parts), strict=True)
+                parts = list(row[grouping])
+                values, half_widths = zip(*(row[grouping][part][figure] for part in parts), strict=True)
                 pane.errorbar(
-                    parts, values, [half or 0 for half in halves], label=method, capsize=2, color=f"C{number % 10}",
+                    parts, values, [half or 0 for half in half_widths], label=method, capsize=2,
+                    color=f"C{number % 10}",
                     linestyle=("-", "--", ":")[number // 10 % 3], marker=".",
                 )  # fmt: skip
             pane.set(title=COLUMNS[figure].heading, xlabel=axis)
@@ -133,7 +130,7 @@ def plot(rows: dict[str, dict[str, Any]], path: Path, figures: Sequence[str] = C
     pyplot.close(canvas)
 
 
-def write(
+def write_report(
     folder: Path,
     facts: dict[str, Any],
     rows: dict[str, dict[str, Any]],
@@ -141,16 +138,28 @@ def write(
     holes: np.ndarray,
     results: dict[str, np.ndarray],
 ) -> str:
-    """The Markdown that is now in FOLDER/README.md, beside figures.json, sheet.png and curves.png."""
+    """Write README.md, figures.json, sheet.png and curves.png into a folder.
+
+    Args:
+        folder: Is created if necessary.
+        facts: Of `comparison.load_inputs`.
+        rows: Of `comparison.compare`.
+        images: (N, S, S, 3) uint8.
+        holes: (N, S, S) bool.
+        results: The fills of each method by its name, (N, S, S, 3) uint8.
+
+    Returns:
+        The text of README.md.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    sheet(images, holes, results).save(folder / "sheet.png")
-    plot(rows, folder / "curves.png")
+    draw_sheet(images, holes, results).save(folder / "sheet.png")
+    plot_figures(rows, folder / "curves.png")
     (folder / "figures.json").write_text(json.dumps(facts | {"methods": rows}, indent=1) + "\n")
     parts = [
-        f"# {facts['title']}\n\n{facts['text']}\n\n{table(rows)}",
+        f"# {facts['title']}\n\n{facts['text']}\n\n{figures_table(rows)}",
         *(
-            f"{heading}\n\n" + "\n".join(breakdown(rows, what, figure) for figure in ("psnr_hole", "seam"))
-            for what, heading in (("by_area", "## By area of the hole"), ("by_place", "## By place of the hole"))
+            f"{heading}\n\n" + "\n".join(group_table(rows, grouping, figure) for figure in ("psnr_hole", "seam"))
+            for grouping, heading in (("by_area", "## By area of the hole"), ("by_place", "## By place of the hole"))
         ),
         "![Figures by area and place](curves.png)\n",
         "![Fills](sheet.png)\n",

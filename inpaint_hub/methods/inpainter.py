@@ -15,8 +15,8 @@ from ..imaging.contract import ImageLike, Patch, known_pixels
 from ..imaging.resampling import downscale, proximity_weights, resize, upscale
 from ..imaging.windows import Window, boxes, downscale_factor, exceeds_distance, square
 from ..models.context_encoder import ContextEncoder
-from ..models.fused_generator import ONE_LEVEL, Folded, Plan, plan, probe_difference
-from ..models.loading import load
+from ..models.fused_generator import ONE_LEVEL, FusedGenerator, Plan, plan, probe_difference
+from ..models.loading import load_network
 from ..models.networks import GENERATOR, STRIDE, Generator, context_px
 
 CONTEXT_PX = context_px(GENERATOR)
@@ -47,9 +47,9 @@ class Inpainter:
         """
         self.generator = generator.eval()
         self._side = generator.largest_hole or 2 * CONTEXT_PX  # the middle of a larger hole is out of sight
-        on_cpu = generator.fill.device.type == "cpu"
-        exact = Folded(generator, dtype or torch.float32)
-        fast = Folded(generator, torch.bfloat16) if dtype is None and on_cpu and has_bf16() else None
+        on_cpu = generator.fill_color.device.type == "cpu"
+        exact = FusedGenerator(generator, dtype or torch.float32)
+        fast = FusedGenerator(generator, torch.bfloat16) if dtype is None and on_cpu and has_bf16() else None
         close = fast is not None and probe_difference(exact, fast, generator.table) <= ONE_LEVEL
         self._network = fast if fast is not None and close else exact
 
@@ -78,7 +78,7 @@ class Inpainter:
             OSError: no such model on the Hub, or no connection.
             RuntimeError: weights that do not fit.
         """
-        network = load(name, **options).to(device)
+        network = load_network(name, **options).to(device)
         return FixedSize(network) if isinstance(network, ContextEncoder) else cls(network, dtype=dtype)
 
     @torch.inference_mode()
@@ -202,7 +202,7 @@ class FixedSize(Inpainter):
         known = known_pixels(values[window.slices], where)
         beyond = (0, side - where.shape[0]), (0, side - where.shape[1])
         image, small = resize(np.pad(known, (*beyond, (0, 0)), "edge"), np.pad(where, beyond, "edge"), size)
-        device = self.network.fill.device
+        device = self.network.fill_color.device
         x = self.network.masked(
             torch.from_numpy(image).permute(2, 0, 1)[None].to(device), torch.from_numpy(small)[None, None].to(device)
         )

@@ -34,7 +34,7 @@ class FeatureDiscriminator(HubModel):
         self.heads = nn.ModuleList(_head(channels) for channels in CHANNELS * (1 + local))
 
     def settings(self) -> dict[str, bool]:
-        """Its constructor arguments."""
+        """Return the constructor arguments."""
         return {"local": self.local}
 
     def forward(self, *maps: Tensor) -> Tensor:

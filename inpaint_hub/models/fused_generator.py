@@ -1,4 +1,8 @@
-"""A generator made fast for filling: batch norm folded, and every row computes only what the fill depends on."""
+"""The generator made fast for filling: batch norm is fused into the convolutions, and only needed outputs are computed.
+
+A fill depends on a window of the photo. A plan says, for every row of the layer table, which of its outputs the next
+row needs, so that the prediction of a box equals that of a pass over the whole photo.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..imaging.windows import Window
 from .networks import GENERATOR, STRIDE, Generator, Layer
 
-# Rows after the first and before the decoder hold nine tenths of the work, and in bfloat16 they move no pixel by more
-# than 1/255; in the decoder bfloat16 moves up to 2 % of the pixels further (shipped checkpoints, example photos). A
+# The rows computed in bfloat16: nine tenths of all operations. With the shipped checkpoints and the example photos
+# they change no pixel by more than 1/255; the decoder in bfloat16 would change up to 2 % of the pixels by more. A
 # network that was trained for a few steps may differ by 9/255, so each one is tried on a probe image first.
 LOW_PRECISION = range(1, 12)
 ONE_LEVEL = 1 / 255
@@ -23,18 +27,18 @@ PROBE_PX, PROBE_HOLE_PX = 64, 24
 
 
 class Span(NamedTuple):
-    """What one row of the table needs along one axis to give the stretch that the next row asks for."""
+    """What one row of the layer table computes along one axis, so that the next row has the outputs it needs."""
 
     first_tap: int
-    end_tap: int  # taps outside first..end only meet padding
+    end_tap: int  # exclusive; the other taps only meet padding
     zeros_before: int
     zeros_after: int
-    cut: int  # outputs of a deconv that nobody asked for, in front
+    cut: int  # leading outputs of a deconv to drop
     size: int
 
 
 class Plan(NamedTuple):
-    """How to predict a box of a photo: the window that it depends on, and each row's spans, rows and columns."""
+    """How to predict a box of a photo: the window it depends on, and the spans of each row of the layer table."""
 
     layers: Sequence[Layer]
     window: Window
@@ -43,12 +47,12 @@ class Plan(NamedTuple):
 
     @property
     def operations(self) -> int:
-        """Multiplications and additions of the whole pass."""
+        """Count the multiplications and additions of the pass."""
         channels, total = 4, 0
         for layer, down, across in zip(self.layers, self.down, self.across, strict=True):
             taps = (down.end_tap - down.first_tap) * (across.end_tap - across.first_tap)
             outputs = down.size * across.size
-            if layer.kind == "deconv":  # each output meets a quarter of the taps
+            if layer.kind == "deconv":  # each output uses 1 / stride² of the taps
                 outputs = math.ceil(outputs / layer.stride**2)
             total += 2 * taps * outputs * channels * layer.channels
             channels = layer.channels
@@ -56,14 +60,24 @@ class Plan(NamedTuple):
 
 
 def plan(box: Window, height: int, width: int, layers: Sequence[Layer] = GENERATOR) -> Plan:
-    """The plan whose prediction of `box` is that of a pass over the whole photo of `height` × `width` px."""
+    """Plan the prediction of a box so that it equals that of a pass over the whole photo.
+
+    Args:
+        box: The part of the photo to predict.
+        height: Of the photo, px.
+        width: Of the photo, px.
+        layers: The generator's layer table.
+
+    Returns:
+        The window to read, and the spans of each row.
+    """
     top, bottom, down = _spans(layers, box.top, box.bottom, height)
     left, right, across = _spans(layers, box.left, box.right, width)
     return Plan(layers, Window(top, left, bottom, right), down, across)
 
 
 def _spans(layers: Sequence[Layer], start: int, end: int, length: int) -> tuple[int, int, tuple[Span, ...]]:
-    """First and last + 1 of the photo's pixels, on one axis, that start..end depend on, and each row's span."""
+    """The photo's pixels (first, last + 1) along an axis that the outputs start..end depend on, and each row's span."""
     sizes = [-(-length // STRIDE) * STRIDE]  # the generator pads a photo to its grid
     for layer in layers:
         sizes.append(sizes[-1] * layer.stride if layer.kind == "deconv" else (sizes[-1] - 1) // layer.stride + 1)
@@ -76,7 +90,7 @@ def _spans(layers: Sequence[Layer], start: int, end: int, length: int) -> tuple[
 
 
 def _conv_span(layer: Layer, start: int, end: int, size: int) -> tuple[int, int, Span]:
-    """The inputs, of `size` in all, that a convolution's outputs start..end need, and the span."""
+    """The inputs (first, last + 1) out of `size` that the outputs start..end of a convolution need, and the span."""
     offsets = [(tap - layer.kernel // 2) * layer.dilation for tap in range(layer.kernel)]
     first, last = start * layer.stride, (end - 1) * layer.stride
     live = [tap for tap, offset in enumerate(offsets) if last + offset >= 0 and first + offset < size]
@@ -86,20 +100,25 @@ def _conv_span(layer: Layer, start: int, end: int, size: int) -> tuple[int, int,
 
 
 def _deconv_span(layer: Layer, start: int, end: int, size: int) -> tuple[int, int, Span]:
-    """The same for a transposed convolution: input i feeds the outputs i * stride - padding + tap."""
+    """As `_conv_span`, for a transposed convolution: input i feeds the outputs i * stride - padding + tap."""
     padding = (layer.kernel - layer.stride) // 2
     low = max(0, -((layer.kernel - 1 - padding - start) // layer.stride))
     high = min(size, (end - 1 + padding) // layer.stride + 1)
     return low, high, Span(0, layer.kernel, 0, 0, start - low * layer.stride, end - start)
 
 
-class Folded:
-    """A private copy of a generator's weights for filling; later changes to the generator do not reach it."""
+class FusedGenerator:
+    """A copy of a generator's weights for filling; later changes of the generator do not affect it.
+
+    Args:
+        generator: The network; it is set to eval mode.
+        precision: The dtype of the rows that are computed in low precision, see `LOW_PRECISION`.
+    """
 
     def __init__(self, generator: Generator, precision: torch.dtype = torch.float32) -> None:
         self.masked = generator.masked
         self.precision = precision
-        self.device = generator.fill.device
+        self.device = generator.fill_color.device
         self.rows: list[tuple[Tensor, Tensor]] = []
         modules: list[Any] = [module for module in generator.eval().layers if not isinstance(module, nn.ReLU)]
         for number, layer in enumerate(generator.table):
@@ -111,10 +130,16 @@ class Folded:
             self.rows.append((weight, module.bias.detach().to(dtype)))
 
     def __call__(self, image: Tensor, hole: Tensor, how: Plan) -> Tensor:
-        """The prediction (N, 3, h, w) in 0..1 for a plan's box.
+        """Predict the box of a plan.
 
-        `image` (N, 3, H, W) in 0..1 and `hole` (N, 1, H, W) bool hold the pixels of the plan's window; beyond the
-        photo's bottom and right edges, where a window may end, they are made up by repeating the last.
+        Args:
+            image: The pixels of the plan's window, (N, 3, H, W) in 0..1. A window may end beyond the photo's bottom
+                and right edge; there the last pixels are repeated.
+            hole: (N, 1, H, W) bool.
+            how: The plan, from `plan`.
+
+        Returns:
+            The prediction, (N, 3, h, w) in 0..1.
         """
         x = self.masked(image, hole)
         height, width = how.window.bottom - how.window.top, how.window.right - how.window.left
@@ -129,11 +154,19 @@ class Folded:
 
 
 @torch.inference_mode()
-def probe_difference(one: Folded, other: Folded, layers: Sequence[Layer]) -> float:
-    """Compute the largest difference between two generators' predictions in the hole of a probe image, in 0..1.
+def probe_difference(one: FusedGenerator, other: FusedGenerator, layers: Sequence[Layer]) -> float:
+    """Compute the largest difference between two generators' predictions in the hole of a probe image.
 
     The image has a slope, waves of several lengths and noise. Shipped checkpoints differ by 0.5/255 between bfloat16
     and float32 there.
+
+    Args:
+        one: A generator.
+        other: The same in another precision.
+        layers: Their layer table.
+
+    Returns:
+        The difference, in 0..1.
     """
     rows, columns = torch.meshgrid(*2 * [torch.arange(PROBE_PX) / PROBE_PX], indexing="ij")
     waves = torch.stack([(40 * columns + 9 * rows).sin(), (25 * rows).sin(), (60 * rows * columns).sin()])
@@ -144,19 +177,19 @@ def probe_difference(one: Folded, other: Folded, layers: Sequence[Layer]) -> flo
     hole = torch.zeros(1, 1, PROBE_PX, PROBE_PX, dtype=torch.bool)
     hole[:, :, start : box.bottom, start : box.right] = True
     how = plan(box, PROBE_PX, PROBE_PX, layers)
-    seen = (..., slice(how.window.top, how.window.bottom), slice(how.window.left, how.window.right))
-    inputs = image.clamp(0, 1)[None][seen].to(one.device), hole[seen].to(one.device)
+    window = (..., slice(how.window.top, how.window.bottom), slice(how.window.left, how.window.right))
+    inputs = image.clamp(0, 1)[None][window].to(one.device), hole[window].to(one.device)
     return (one(*inputs, how) - other(*inputs, how)).abs().max().item()
 
 
 def _apply(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor, down: Span, across: Span) -> Tensor:
-    """One row: the outputs that its spans ask for."""
+    """Compute the outputs of one row that its spans name."""
     if layer.kind == "deconv":
         padding = (layer.kernel - layer.stride) // 2
         x = F.conv_transpose2d(x, weight, bias, layer.stride, padding)
         return x[:, :, down.cut : down.cut + down.size, across.cut : across.cut + across.size]
     weight = weight[:, :, down.first_tap : down.end_tap, across.first_tap : across.end_tap]
     zeros = across.zeros_before, across.zeros_after, down.zeros_before, down.zeros_after
-    if any(zeros):  # put there, not asked of the convolution: oneDNN sums in another order where it pads
+    if any(zeros):  # an explicit pad: where a convolution pads, oneDNN sums in another order
         x = F.pad(x, zeros)
     return F.conv2d(x, weight, bias, layer.stride, 0, layer.dilation)

@@ -68,7 +68,7 @@ class HubModel(
             return super()._from_pretrained(model_id=model_id, **options)
 
     def settings(self) -> dict[str, Any]:
-        """The constructor arguments that rebuild the network, for a subclass whose constructor takes none."""
+        """Return the constructor arguments that rebuild the network, for a subclass whose constructor takes none."""
         return {}
 
     def save_pretrained(self, save_directory: str | Path, *, config: Any = None, **options: Any) -> str | None:
@@ -130,7 +130,7 @@ CARD_KEPT = (
 
 
 def card_on_hub(api: HfApi, repo_id: str, name: str = "README.md") -> str | None:
-    """The text of a model's card on the Hub, None if it has none."""
+    """Fetch the text of a model's card on the Hub; None if it has none."""
     try:
         return Path(api.hf_hub_download(repo_id, name)).read_text(encoding="utf-8")
     except EntryNotFoundError:

@@ -1,4 +1,4 @@
-"""A network from its files, of whichever class its config says."""
+"""Load a network of the class that its config.json names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .hub_model import WHERE
 from .networks import Generator
 
 
-def load(name: Any, *, subfolder: str = "", **options: Any) -> Generator | ContextEncoder:
+def load_network(name: Any, *, subfolder: str = "", **options: Any) -> Generator | ContextEncoder:
     """Load the network that fills, of the class that its config says.
 
     Args:

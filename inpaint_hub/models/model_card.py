@@ -21,7 +21,7 @@ SIGNED = re.compile(SIGNATURE.replace("(", r"\(").replace(")", r"\)").format("([
 
 
 def template() -> str:
-    """The text of `model_card.md`: beside the package in a checkout, inside it once installed."""
+    """Read `model_card.md`, which is beside the package in a checkout and inside it once installed."""
     for folder in (_PACKAGE, _PACKAGE.parent):
         if (folder / "model_card.md").is_file():
             return (folder / "model_card.md").read_text(encoding="utf-8")
@@ -29,9 +29,15 @@ def template() -> str:
 
 
 def render(card_data: ModelCardData, *, dataset: str | None = None, **facts: Any) -> ModelCard:
-    """The card with `facts` in the template's fields; a section without its facts is left out.
+    """Render a model card; a section without its facts is left out.
 
-    `dataset` is a data set's id on the Hub, for the card's metadata.
+    Args:
+        card_data: The metadata.
+        dataset: The id of the data set on the Hub, for the metadata.
+        facts: Values for the fields of `model_card.md`.
+
+    Returns:
+        The card, signed.
     """
     from huggingface_hub import ModelCard
 

@@ -19,7 +19,7 @@ from .hub_model import HubModel
 
 
 class Layer(NamedTuple):
-    """One row of a layer table. A `deconv` multiplies the resolution by its stride, a `conv` divides it."""
+    """A row of a layer table. A `conv` divides the resolution by its stride, a `deconv` multiplies it."""
 
     kind: str
     kernel: int
@@ -47,18 +47,26 @@ GENERATOR = (
     Layer("conv", 3, 1, 1, 32),
     Layer("conv", 3, 1, 1, 3),
 )
-UNDILATED = tuple(layer._replace(dilation=1) for layer in GENERATOR)  # what dilation is worth is measured against it
+UNDILATED = tuple(layer._replace(dilation=1) for layer in GENERATOR)  # to measure the effect of dilation
 GLOBAL = tuple(Layer("conv", 5, 1, 2, channels) for channels in (64, 128, 256, 512, 512, 512))
 LOCAL = tuple(Layer("conv", 5, 1, 2, channels) for channels in (64, 128, 256, 512, 512))
-FEATURES = 1024  # of each branch; both are concatenated to 2048
+BRANCH_FEATURES = 1024  # both branches are concatenated to 2048
 STRIDE = 4  # the generator halves the resolution twice
 
 
-def sight(layers: Sequence[Layer]) -> list[tuple[int, int]]:
-    """How far in px an output pixel sees to the left and to the right, at each place of the stride's grid."""
-    reaches = []
-    for place in range(STRIDE):
-        low = high = place
+def receptive_extents(layers: Sequence[Layer]) -> list[tuple[int, int]]:
+    """Compute how far an output pixel sees.
+
+    Args:
+        layers: A layer table, such as `GENERATOR`.
+
+    Returns:
+        For each position of an output pixel on the grid of `STRIDE` px: the distances in px to the leftmost and to the
+        rightmost input pixel that can change it.
+    """
+    extents = []
+    for position in range(STRIDE):
+        low = high = position
         for layer in reversed(layers):
             if layer.kind == "deconv":  # input i feeds the outputs i * stride - padding + tap
                 padding = (layer.kernel - layer.stride) // 2
@@ -68,25 +76,36 @@ def sight(layers: Sequence[Layer]) -> list[tuple[int, int]]:
                 padding = layer.dilation * (layer.kernel // 2)
                 low = low * layer.stride - padding
                 high = high * layer.stride + padding
-        reaches.append((place - low, high - place))
-    return reaches
+        extents.append((position - low, high - position))
+    return extents
 
 
 def receptive_field(layers: Sequence[Layer]) -> int:
-    """The width in px of the widest stretch of input that can change one output pixel."""
-    return max(left + 1 + right for left, right in sight(layers))
+    """Compute the receptive field: the width in px of the widest stretch of input that can change one output pixel."""
+    return max(left + 1 + right for left, right in receptive_extents(layers))
 
 
 def context_px(layers: Sequence[Layer]) -> int:
-    """The context in px at which a window gives what the whole photo gives: the furthest sight, on the grid."""
-    return -(-max(map(max, sight(layers))) // STRIDE) * STRIDE
+    """Compute the context in px with which a window gives the same prediction as the whole photo.
+
+    It is the largest of `receptive_extents`, rounded up to a multiple of `STRIDE`.
+    """
+    return -(-max(map(max, receptive_extents(layers))) // STRIDE) * STRIDE
 
 
-def live_taps(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """First and last + 1 of a kernel's taps that ever meet a pixel of an input of `size` px.
+def reachable_taps(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Find the taps of a kernel that meet at least one pixel of an input; the others only meet padding.
 
-    The padding is dilation * (kernel // 2). A 3-tap kernel of dilation 8 on 8 px keeps its centre
-    alone: the others only meet zeros, and leaving them out changes no result.
+    A kernel of 3 taps with dilation 8 on 8 px keeps its centre tap only. Leaving the others out changes no result.
+
+    Args:
+        size: The input's length along the axis, px.
+        kernel: The number of taps, odd; the padding is dilation * (kernel // 2).
+        stride: Of the convolution.
+        dilation: Of the convolution.
+
+    Returns:
+        The first such tap, and the last one + 1.
     """
     last = (size - 1) // stride * stride  # the place of the last output's centre tap
     offsets = [(tap - kernel // 2) * dilation for tap in range(kernel)]
@@ -95,9 +114,14 @@ def live_taps(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, 
 
 
 class Conv2d(nn.Conv2d):
-    """An odd-sized convolution with zero padding that leaves out the taps that only ever meet padding.
+    """A zero-padded convolution of odd size that skips the taps that only meet padding.
 
-    Exact: at 32 px it spares an eighth of the generator's work, whose weights serve any size.
+    The result is the same. At 32 px this saves an eighth of the generator's operations.
+
+    Args:
+        channels_in: Channels of the input.
+        layer: The row of the layer table.
+        bias: Whether to add a bias.
     """
 
     def __init__(self, channels_in: int, layer: Layer, bias: bool = True) -> None:
@@ -105,10 +129,10 @@ class Conv2d(nn.Conv2d):
         super().__init__(channels_in, layer.channels, layer.kernel, layer.stride, padding, layer.dilation, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, channels, ceil(H / stride), ceil(W / stride))."""
+        """Convolve (N, C, H, W) to (N, channels, ceil(H / stride), ceil(W / stride))."""
         kernel, stride, dilation = self.kernel_size[0], self.stride[0], self.dilation[0]
-        top, bottom = live_taps(x.shape[2], kernel, stride, dilation)
-        left, right = live_taps(x.shape[3], kernel, stride, dilation)
+        top, bottom = reachable_taps(x.shape[2], kernel, stride, dilation)
+        left, right = reachable_taps(x.shape[3], kernel, stride, dilation)
         if bottom - top == right - left == kernel:
             return super().forward(x)
         pads = [
@@ -128,16 +152,18 @@ def _pads(size: int, first: int, end: int, kernel: int, stride: int, dilation: i
     return before, max(0, needed - size - before)
 
 
-class Painter(HubModel):
-    """What every network that fills holes has: a colour that stands in for the hole, and its input.
+class InpaintingNetwork(HubModel):
+    """The base class of all networks that fill holes.
 
-    `fill_color` is what a hole holds in the network's input, RGB in 0..1: the mean colour of the
-    training images. `largest_hole` is the side in px of the largest holes it was trained on, where
-    that is known. Raises `ValueError` unless the colour is three Python floats, which config.json can
-    hold.
+    Args:
+        fill_color: The colour of the hole in the network's input, RGB in 0..1: the mean colour of the training images.
+        largest_hole: The side in px of the largest holes in training, if known.
+
+    Raises:
+        ValueError: The colour is not three Python floats in 0..1, which config.json can hold.
     """
 
-    fill: Tensor
+    fill_color: Tensor
     layers: nn.Sequential
 
     def __init__(self, fill_color: Sequence[float], largest_hole: int | None) -> None:
@@ -147,25 +173,34 @@ class Painter(HubModel):
             )
         super().__init__()
         self.largest_hole = largest_hole
-        self.register_buffer("fill", torch.tensor(fill_color).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("fill_color", torch.tensor(fill_color).view(1, 3, 1, 1), persistent=False)
 
     def masked(self, image: Tensor, hole: Tensor) -> Tensor:
-        """(N, 4, H, W): the masked image and its hole, the network's input.
+        """Make the network's input: the masked image, and the hole as fourth channel.
 
-        `image` is (N, 3, H, W) in 0..1 and `hole` (N, 1, H, W) bool, True = to be filled. Nothing
-        under the hole gets through, not even a NaN.
+        Args:
+            image: (N, 3, H, W) in 0..1. What is under the hole has no effect, even a NaN.
+            hole: (N, 1, H, W) bool, True = to be filled.
+
+        Returns:
+            (N, 4, H, W), with `fill_color` in the hole.
         """
-        return torch.cat([torch.where(hole, self.fill.to(image.dtype), image), hole.to(image.dtype)], dim=1)
+        return torch.cat([torch.where(hole, self.fill_color.to(image.dtype), image), hole.to(image.dtype)], dim=1)
 
-    def silence_unseen_taps(self, resolution: int) -> None:
-        """Set to zero the weights that training at `resolution` px can never reach; here there are none."""
+    def zero_unreachable_weights(self, resolution: int) -> None:
+        """Set to zero the weights that training at `resolution` px never changes; in this class there are none."""
 
 
-class Generator(Painter):
-    """The completion network: 17 layers, 6.07 M parameters, any height and width.
+class Generator(InpaintingNetwork):
+    """The paper's completion network: 17 layers, 6.07 M parameters, any height and width (Table I).
 
-    `fill_color` and `largest_hole` are those of `Painter`. With `dilated` False all dilations are 1,
-    to measure what they are worth.
+    Args:
+        fill_color: The colour of the hole in the input, RGB in 0..1.
+        largest_hole: The side in px of the largest holes in training, if known.
+        dilated: Whether rows 7 to 10 are dilated; without, all dilations are 1, to measure their effect.
+
+    Raises:
+        ValueError: `fill_color` is not three Python floats in 0..1.
     """
 
     def __init__(
@@ -184,9 +219,13 @@ class Generator(Painter):
         self.layers.append(Conv2d(channels, self.table[-1]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The prediction (N, 3, H, W) in 0..1, everywhere, from (N, 4, H, W): see `masked`.
+        """Predict the image, known pixels included.
 
-        Sides that are no multiple of 4 are padded by repeating the border, and cut again.
+        Args:
+            x: (N, 4, H, W), as `masked` makes it. Sides that are not multiples of 4 are padded by repeating the border.
+
+        Returns:
+            The prediction, (N, 3, H, W) in 0..1.
         """
         height, width = x.shape[2:]
         if height % STRIDE or width % STRIDE:
@@ -194,21 +233,24 @@ class Generator(Painter):
         return torch.sigmoid(self.layers(x).float())[:, :, :height, :width]
 
     def settings(self) -> dict[str, Any]:
-        """Its constructor arguments."""
+        """Return the constructor arguments."""
         dilated = self.table is GENERATOR
-        return {"fill_color": self.fill.flatten().tolist(), "largest_hole": self.largest_hole, "dilated": dilated}
+        return {"fill_color": self.fill_color.flatten().tolist(), "largest_hole": self.largest_hole, "dilated": dilated}
 
     @torch.no_grad()
-    def silence_unseen_taps(self, resolution: int) -> None:
-        """Set to zero the taps that training at `resolution` px can never reach.
+    def zero_unreachable_weights(self, resolution: int) -> None:
+        """Set to zero the weights that training at `resolution` px never changes.
 
-        At 32 px the outer taps of the dilations 8 and 16 only ever meet padding. Left at their
-        random start they would do harm as soon as a larger photo comes.
+        At 32 px the outer taps of dilations 8 and 16 only meet padding. Their random initial values would spoil the
+        fills of larger photos.
+
+        Args:
+            resolution: The side of the training images, px.
         """
         size = resolution
         for module in self.layers:
             if isinstance(module, Conv2d):
-                first, end = live_taps(size, module.kernel_size[0], module.stride[0], module.dilation[0])
+                first, end = reachable_taps(size, module.kernel_size[0], module.stride[0], module.dilation[0])
                 live = torch.zeros_like(module.weight)
                 live[:, :, first:end, first:end] = 1
                 module.weight.mul_(live)
@@ -218,7 +260,7 @@ class Generator(Painter):
 
 
 def _convolution(channels_in: int, layer: Layer) -> nn.Module:
-    """A row of the table without bias, which the batch norm after it would take out again."""
+    """A row of the table, without bias: the batch norm after it would cancel a bias."""
     if layer.kind == "conv":
         return Conv2d(channels_in, layer, bias=False)
     padding = (layer.kernel - layer.stride) // 2
@@ -226,11 +268,15 @@ def _convolution(channels_in: int, layer: Layer) -> nn.Module:
 
 
 class Branch(nn.Module):
-    """One discriminator: convolutions of stride 2, then a fully connected layer to 1024 features.
+    """A branch of the discriminator: convolutions of stride 2, then a fully connected layer to 1024 features.
 
-    On 1 and 2 px only a kernel's taps from the centre on ever meet a pixel, so it has no others there.
-    Exact: at 32 px it leaves 8 M of 29 M parameters, and their optimiser's work. It also keeps clear of
-    torch 2.14's uninitialised weight gradients for such taps (bf16, channels_last, 1x1 input).
+    Kernels have no taps that only meet padding. The result is the same; at 32 px it leaves 8 M of 29 M parameters.
+    It also avoids a fault of torch 2.14, whose weight gradients of such taps are uninitialised memory (bf16,
+    channels_last, 1x1 input).
+
+    Args:
+        layers: The layer table, `GLOBAL` or `LOCAL`.
+        size: The side of the input, px.
     """
 
     def __init__(self, layers: Sequence[Layer], size: int) -> None:
@@ -239,7 +285,7 @@ class Branch(nn.Module):
         self.layers = nn.Sequential()
         channels = 3
         for layer in layers:
-            first, end = live_taps(size, layer.kernel, layer.stride, layer.dilation)
+            first, end = reachable_taps(size, layer.kernel, layer.stride, layer.dilation)
             padding = layer.kernel // 2 - first  # the live taps before the centre
             self.layers.extend(
                 [
@@ -249,18 +295,23 @@ class Branch(nn.Module):
                 ]
             )
             channels, size = layer.channels, (size - 1) // layer.stride + 1
-        self.layers.extend([nn.Flatten(), nn.Linear(channels * size * size, FEATURES), nn.ReLU(inplace=True)])
+        self.layers.extend([nn.Flatten(), nn.Linear(channels * size * size, BRANCH_FEATURES), nn.ReLU(inplace=True)])
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, 1024) features of (N, 3, size, size) in 0..1."""
+        """Compute the features (N, 1024) of images (N, 3, size, size) in 0..1."""
         return self.layers(image)
 
 
 class Discriminator(HubModel):
-    """Tells real images from completed ones: a global branch, a local branch, one joint score.
+    """The paper's discriminator: a global branch, a local branch, and one score from both (Tables II and III).
 
-    `image_size` is the side of the global input in px and twice that of the local patch: 256 and
-    128 in the paper, 32 and 16 for CIFAR-10. With `local` False there is the global branch alone.
+    Args:
+        image_size: The side of the global input in px, even; the local patch has half of it. The paper has 256 and
+            128; images of 32 px take 32 and 16.
+        local: Whether there is a local branch.
+
+    Raises:
+        ValueError: `image_size` is odd or below 16.
     """
 
     def __init__(self, image_size: int = 256, local: bool = True) -> None:
@@ -270,20 +321,31 @@ class Discriminator(HubModel):
         self.image_size = image_size
         self.global_branch = Branch(GLOBAL, image_size)
         self.local_branch = Branch(LOCAL, image_size // 2) if local else None
-        self.joint = nn.Linear(FEATURES * (1 + local), 1)
+        self.joint = nn.Linear(BRANCH_FEATURES * (1 + local), 1)
 
     def settings(self) -> dict[str, Any]:
-        """Its constructor arguments."""
+        """Return the constructor arguments."""
         return {"image_size": self.image_size, "local": self.local_branch is not None}
 
     def forward(self, image: Tensor, patch: Tensor) -> Tensor:
-        """The logit (N, 1), positive for real and negative for completed; its sigmoid is the paper's score.
+        """Score images as real or completed.
 
-        `image` is (N, 3, S, S) and `patch` (N, 3, S / 2, S / 2), centred on the hole; S = `image_size`.
+        Args:
+            image: (N, 3, S, S) in 0..1, with S = `image_size`.
+            patch: The local patch, (N, 3, S / 2, S / 2), centred on the hole.
+
+        Returns:
+            The logit (N, 1), positive for real, negative for completed; its sigmoid is the paper's score.
+
+        Raises:
+            ValueError: A shape does not fit `image_size`.
         """
-        for given, name, size in ((image, "image", self.image_size), (patch, "patch", self.image_size // 2)):
-            if given.shape[1:] != (3, size, size):
-                raise ValueError(f"{name} is {tuple(given.shape)}; the discriminator needs (N, 3, {size}, {size})")
+        for name, value, size in (("image", image, self.image_size), ("patch", patch, self.image_size // 2)):
+            if value.shape[1:] != (3, size, size):
+                raise ValueError(
+                    f"{name} has shape {tuple(value.shape)}, but this discriminator takes (N, 3, {size}, {size});"
+                    " resize it, or build the discriminator with another image_size"
+                )
         features = self.global_branch(image)
         if self.local_branch is not None:
             features = torch.cat([features, self.local_branch(patch)], dim=1)
@@ -292,10 +354,13 @@ class Discriminator(HubModel):
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Within, `network` gets no gradient and keeps its batch norm statistics; gradients pass through it.
+    """Freeze a network within the context: its weights get no gradient, and its statistics do not change.
 
-    The statistics of the batch at hand still normalise it, as they did when it was trained; spectral norm keeps its
-    estimates.
+    Gradients still pass through it. Batch norm normalises by the current batch, as in training; spectral norm keeps
+    its estimates.
+
+    Args:
+        network: The network to freeze, in place.
     """
     norms = [module for module in network.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
     spectral = [module for module in network.modules() if isinstance(module, ParametrizationList) and module.training]
@@ -315,5 +380,14 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 
 def composite(image: Tensor, prediction: Tensor, hole: Tensor) -> Tensor:
-    """The known pixels of the image, and the prediction inside the hole."""
+    """Combine the known pixels of an image with the prediction inside the hole.
+
+    Args:
+        image: (N, 3, H, W).
+        prediction: Of the same shape.
+        hole: (N, 1, H, W) bool.
+
+    Returns:
+        (N, 3, H, W): known pixels are the image's own.
+    """
     return torch.where(hole, prediction, image)

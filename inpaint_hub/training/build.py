@@ -20,8 +20,8 @@ from ..data.streaming import stream_images
 from ..models.context_encoder import ContextEncoder
 from ..models.feature_discriminator import FeatureDiscriminator
 from ..models.features import TRAINING, FeatureNetwork
-from ..models.loading import load
-from ..models.networks import Discriminator, Generator, Painter
+from ..models.loading import load_network
+from ..models.networks import Discriminator, Generator, InpaintingNetwork
 from .recipes import Recipe
 
 AnyDiscriminator = Discriminator | FeatureDiscriminator
@@ -91,7 +91,7 @@ def load_features(recipe: Recipe, accelerator: Any) -> FeatureNetwork | None:
 
 def build_networks(
     recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int, start: Path | None = None
-) -> tuple[Painter, AnyDiscriminator, list[str]]:
+) -> tuple[InpaintingNetwork, AnyDiscriminator, list[str]]:
     """Build both networks of a run.
 
     Args:
@@ -111,7 +111,7 @@ def build_networks(
         discriminator = Discriminator(min(recipe.resolution, 256), recipe.local_discriminator)
     notes = []
     if start is None:
-        generator.silence_unseen_taps(recipe.resolution_at(0))
+        generator.zero_unreachable_weights(recipe.resolution_at(0))
     else:
         try:
             _take_generator(generator, start)
@@ -122,16 +122,16 @@ def build_networks(
     return generator.to(memory_format=channels_last), discriminator.to(memory_format=channels_last), notes
 
 
-def _generator(recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int) -> Painter:
+def _generator(recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int) -> InpaintingNetwork:
     """The recipe's generator, random; it is to know how large the holes are that a run ends with."""
     if recipe.generator == "context-encoder":
         return ContextEncoder(fill_color, recipe.hole_max, recipe.resolution)
     return Generator(fill_color, recipe.hole_sides_at(final_resolution)[1], dilated=recipe.generator == "dilated")
 
 
-def _take_generator(generator: Painter, folder: Path) -> None:
+def _take_generator(generator: InpaintingNetwork, folder: Path) -> None:
     """Load the folder's weights. Raises `ValueError` for those of another network, even where shapes fit."""
-    found = load(folder)
+    found = load_network(folder)
     for name in ("dilated", "image_size"):
         theirs, ours = (network.settings().get(name) for network in (found, generator))
         if type(found) is not type(generator) or theirs != ours:

@@ -1,4 +1,4 @@
-"""What a run would take on this machine, before it is begun."""
+"""Estimate the time and memory of a training run before it starts."""
 
 from __future__ import annotations
 
@@ -11,25 +11,36 @@ import torch
 from torch import Tensor
 
 from ..data.dataset import Batch
-from ..hardware import seconds
+from ..hardware import shortest_seconds
 from .recipes import Recipe
 
 
-def estimate(
+def estimate_run(
     recipe: Recipe,
     parts: dict[str, Any],
     total_images: int,
     run_updates: Callable[[tuple[str, ...], Batch], dict[str, Tensor]],
     batch_at: Callable[[int], Batch],
 ) -> str:
-    """The recipe, the parameters, and the time and memory of a run, from a few iterations on throwaway networks."""
+    """Estimate a run from a few iterations of each phase; the networks are not used afterwards.
+
+    Args:
+        recipe: The settings of the run.
+        parts: The networks by name, `generator` and `discriminator` among them.
+        total_images: The length of the run.
+        run_updates: Runs an iteration: names of updates and a batch.
+        batch_at: Makes the batch at a number of images seen.
+
+    Returns:
+        Lines with the recipe, the time of each phase, the number of parameters, and the memory.
+    """
     ends = {end / total_images for _, end in recipe.resolutions() if end < total_images}
     edges = sorted({0.0, recipe.discriminator_from, recipe.adversarial_from, 1.0} | ends)
     lines = [f"  {name} {value}" for name, value in recipe.to_dict().items()]
     total = 0.0
     for start, end in itertools.pairwise(edges):
         updates, batch = recipe.updates_at(start), batch_at(round(start * total_images))
-        each = seconds(lambda updates=updates, batch=batch: run_updates(updates, batch))  # type: ignore[misc]
+        each = shortest_seconds(lambda updates=updates, batch=batch: run_updates(updates, batch))  # type: ignore[misc]
         hours = each * (end - start) * total_images / recipe.train_batch_size / 3600
         total += hours
         lines.append(f"{start:.0%} to {end:.0%}: {', '.join(updates)}; {1000 * each:.0f} ms, {hours:.2f} h in all")

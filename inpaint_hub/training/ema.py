@@ -1,4 +1,4 @@
-"""From averaged weights to those that are published: mixed if the recipe says so, batch norm measured anew."""
+"""The averaged generator: its update rule, and the steps from averaged weights to published ones."""
 
 from __future__ import annotations
 
@@ -10,41 +10,59 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from ..data.dataset import Batch
-from ..models.networks import Painter
+from ..models.networks import InpaintingNetwork
 
-RAMP = 0.05  # the half-life, as a share of the images seen, until it is at its full length
+HALF_LIFE_RAMP = 0.05  # early in a run the half-life is at most this share of the images seen
 
 
 def moving_average(batch_size: int, half_life: int) -> Callable[[Any, Any, Any], None]:
-    """The rule for torch's `AveragedModel`: old weights count half after `half_life` images.
+    """Make the update rule of an exponential moving average, for torch's `AveragedModel`.
 
-    Early in a run after less: else what it averages would be the random start (Karras et al. 2022,
-    "Elucidating the Design Space of Diffusion-Based Generative Models", Appendix F.1).
+    Early in a run the half-life is shorter; otherwise the average would keep the random initial weights (Karras et al.
+    2022, "Elucidating the Design Space of Diffusion-Based Generative Models", Appendix F.1).
+
+    Args:
+        batch_size: Images per update.
+        half_life: The number of images after which old weights count half.
+
+    Returns:
+        The rule, to be passed as `multi_avg_fn`.
     """
 
     @torch.no_grad()
     def update(averages: Any, weights: Any, updates: Any) -> None:
         images = batch_size * (int(updates) + 1)
-        torch._foreach_lerp_(averages, weights, 1 - 0.5 ** (batch_size / min(half_life, RAMP * images)))
+        torch._foreach_lerp_(averages, weights, 1 - 0.5 ** (batch_size / min(half_life, HALF_LIFE_RAMP * images)))
 
     return update
 
 
 @torch.no_grad()
-def interpolate(generator: Painter, before: dict[str, Tensor], share: float) -> None:
-    """Make its weights `share` of what they are, and the rest of what they were `before` the adversarial phase.
+def interpolate(generator: InpaintingNetwork, before: dict[str, Tensor], share: float) -> None:
+    """Interpolate a generator's weights with those it had before the adversarial phase, in place.
 
-    Sharpness against error, chosen afterwards (network interpolation: Wang et al. 2018, ESRGAN, Section 3.4).
+    This trades sharpness against error after training (X. Wang et al. 2018, "ESRGAN", Section 3.4).
+
+    Args:
+        generator: The network after the adversarial phase.
+        before: Its parameters before that phase, by name.
+        share: The share of the weights after the phase, in 0..1.
     """
     for name, weight in generator.named_parameters():
         weight.copy_(torch.lerp(before[name].to(weight.device), weight, share))
 
 
-def to_half(generator: Painter) -> Painter:
-    """The generator, its weights in half precision; batch norm's statistics stay as they are.
+def to_half(generator: InpaintingNetwork) -> InpaintingNetwork:
+    """Convert a generator's weights to half precision, in place, and keep batch norm's statistics in float32.
 
-    Those may be beyond half's range: weights that batch norm rescales grow as they like. One infinite variance in its
-    first layer cost a context encoder 2.2 dB.
+    The statistics can exceed the range of half precision, because batch norm allows weights of any scale. One infinite
+    variance in the first layer cost a context encoder 2.2 dB.
+
+    Args:
+        generator: The network.
+
+    Returns:
+        The same network.
     """
     norms = [module for module in generator.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     statistics = [(norm.running_mean, norm.running_var) for norm in norms]
@@ -54,11 +72,14 @@ def to_half(generator: Painter) -> Painter:
     return generator
 
 
-def recalibrate_batchnorm(generator: Painter, batches: Iterable[Batch]) -> None:
-    """Measure its batch norm statistics anew, on `batches` of training images.
+def recalibrate_batchnorm(generator: InpaintingNetwork, batches: Iterable[Batch]) -> None:
+    """Compute batch norm's statistics again from training images, in place.
 
-    Averaged weights do not fit the statistics of those that they average: while the learning rate was
-    high, that cost 4 dB.
+    Averaged weights do not fit averaged statistics: while the learning rate was high, that cost 4 dB.
+
+    Args:
+        generator: The network with averaged weights.
+        batches: Training images with their holes.
     """
-    device = generator.fill.device
+    device = generator.fill_color.device
     update_bn((generator.masked(batch.images.to(device), batch.holes.to(device)) for batch in batches), generator)

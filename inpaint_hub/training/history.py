@@ -15,13 +15,12 @@ from torch import Tensor
 
 from ..metrics import METRICS
 from . import checkpoint
+from .losses import ADVERSARIAL_LOSSES
 from .recipes import Recipe
 
 ERRORS = ("reconstruct", "perceptual", "real", "fake", "adversarial")  # in the order of their updates
-# The discriminator has won when real + fake error stay below this for so long: its scores are then within 0.025 of
-# their targets on average (-ln 0.975 twice; 0.025 squared twice), and hardly depend on what the generator paints.
-# Shorter stretches are usual at the start, before the generator answers.
-WON_BELOW = {"cross-entropy": 0.05, "mse": 0.00125, "hinge": 0.05}
+# The discriminator dominates when its losses stay below `AdversarialLoss.dominance` for so long. Shorter stretches are
+# usual at the start, before the generator answers.
 WON_UPDATES = 500
 
 ADDED = ("best", "validations_since_best")  # what a checkpoint of an earlier version does not have
@@ -136,7 +135,7 @@ def discriminator_dominates(rows: Sequence[dict[str, Any]], adversarial_loss: st
     """Whether the discriminator's error was next to nothing in the last 500 updates, all against the generator."""
     for number in reversed(range(len(rows))):
         row = rows[number]
-        if "adversarial" not in row or row["real"] + row["fake"] >= WON_BELOW[adversarial_loss]:
+        if "adversarial" not in row or row["real"] + row["fake"] >= ADVERSARIAL_LOSSES[adversarial_loss].dominance:
             return False
         before = rows[number - 1]["step"] if number else 0
         if rows[-1]["step"] - before >= WON_UPDATES:

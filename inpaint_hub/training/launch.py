@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from ..hardware import bf16_slowdown, choose_threads, has_bf16
-from ..models.networks import Painter
+from ..models.networks import InpaintingNetwork
 
 STOPPED = 75  # exit status of a run that was asked to stop: EX_TEMPFAIL of sysexits.h, "try again"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
@@ -59,7 +59,7 @@ def launch_warning(accelerator: Any) -> str | None:
     return None
 
 
-def set_threads(wanted: str, generator: Painter, resolution: int, accelerator: Any) -> int:
+def set_threads(wanted: str, generator: InpaintingNetwork, resolution: int, accelerator: Any) -> int:
     """Set the number of CPU threads of this process.
 
     Sums in another order are other sums, so two runs end with the same weights only at the same number.

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-HOLE_KINDS = ("rectangle", "rectangles", "border", "strokes", "folder", "spread", "object")
+from ..data import HOLE_KINDS
+from .losses import ADVERSARIAL_LOSSES, RECONSTRUCTION_LOSSES
 
 
 def _setting(default: Any, meaning: str) -> Any:
@@ -25,25 +26,26 @@ class Recipe:
     dataset_name: str | None = _setting(None, "data set on the Hub, or a local folder")
     init_from: str | None = _setting(None, "weights to start from: a shipped name, a folder, or owner/model")
     generator: str = _setting(
-        "dilated", "network to train: dilated, the paper's; undilated, the same without; context-encoder (Pathak 2016)"
+        "dilated",
+        "network to train: dilated, the paper's; undilated, without dilation; context-encoder (Pathak et al. 2016)",
     )
     discriminator: str = _setting(
-        "pixels", "what the discriminator looks at: pixels, as the paper's, or features of a pretrained network"
+        "pixels", "input of the discriminator: pixels, as in the paper, or features of a pretrained network"
     )
-    local_discriminator: bool = _setting(True, "judging of the hole's surroundings apart, as the paper does")
+    local_discriminator: bool = _setting(True, "local discriminator beside the global one, as in the paper")
     resolution: int = _setting(32, "side of the square training images, px")
     resolution_schedule: str = _setting(
-        "", "smaller sides to begin with, each up to a number of images seen: '64:400000'; holes scale along"
+        "", "smaller sides at the start, each up to a number of images seen: '64:400000'; holes scale with them"
     )
     train_batch_size: int = _setting(64, "images per update, over all processes and accumulation steps")
     gradient_accumulation_steps: int = _setting(
-        1, "pieces in which an update goes through its images, to save memory; batch norm sees one piece at a time"
+        1, "pieces into which an update splits its images, to save memory; batch norm is over one piece at a time"
     )
     num_train_epochs: int = _setting(10, "passes over the training split")
     holes: str = _setting(
         "rectangle", f"kinds of holes by weight, as in 'rectangle:1, strokes:2': {', '.join(HOLE_KINDS)}"
     )
-    mask_dir: str | None = _setting(None, "folder of masks, white = hole, where the kind folder is among the holes")
+    mask_dir: str | None = _setting(None, "folder of masks, white = hole, for holes of the kind folder")
     hole_min: int = _setting(8, "shortest side of a rectangle, px")
     hole_max: int = _setting(16, "longest side of a rectangle, px")
     crop_min: float = _setting(1.0, "smallest random crop, as a fraction of the short side; 1 is the centre square")
@@ -53,24 +55,22 @@ class Recipe:
     discriminator_learning_rate: float = _setting(1e-4, "learning rate of the discriminator's Adam")
     adam_beta1: float = _setting(0.9, "first beta of both networks' Adam")
     adam_beta2: float = _setting(0.99, "second beta of both networks' Adam")
-    lr_warmup_images: int = _setting(6_400, "images over which the generator's rate rises to its full value")
-    lr_decay_from: float = _setting(1.0, "fraction of the run from which the generator's rate falls, linearly, to zero")
-    reconstruct_over: str = _setting("hole", "where the reconstruction error counts: hole, or image")
-    reconstruction_loss: str = _setting("mse", "error of the prediction: mse, or l1")
-    perceptual_weight: float = _setting(
-        0.0, "factor of the difference of pretrained features beside the reconstruction"
-    )
-    adversarial_loss: str = _setting("mse", "loss of the discriminator's scores: mse, cross-entropy, or hinge")
-    adversarial_weight: float = _setting(1.0, "factor of the adversarial loss beside the reconstruction")
+    lr_warmup_images: int = _setting(6_400, "images over which the generator's learning rate rises from zero")
+    lr_decay_from: float = _setting(1.0, "fraction of the run from which that rate falls linearly to zero")
+    reconstruct_over: str = _setting("hole", "pixels that the reconstruction loss is over: hole, or image")
+    reconstruction_loss: str = _setting("mse", f"reconstruction loss: {', '.join(RECONSTRUCTION_LOSSES)}")
+    perceptual_weight: float = _setting(0.0, "weight of the perceptual loss; the reconstruction loss has weight 1")
+    adversarial_loss: str = _setting("mse", f"adversarial loss: {', '.join(ADVERSARIAL_LOSSES)}")
+    adversarial_weight: float = _setting(1.0, "weight of the adversarial loss; the reconstruction loss has weight 1")
     adversarial_schedule: str = _setting(
-        "", "smaller factors of it to begin with, each up to a number of images seen: '0.1:100000'"
+        "", "smaller weights of it at the start, each up to a number of images seen: '0.1:100000'"
     )
     joint: bool = _setting(
-        False, "one update a network: real and fake as one step, reconstruct and adversarial on one forward pass"
+        False, "one update of each network: real and fake together, reconstruct and adversarial together"
     )
     discriminator_from: float = _setting(0.0, "fraction of the run from which the discriminator trains")
-    adversarial_from: float = _setting(0.0, "fraction of the run from which the generator meets it")
-    interpolation: float = _setting(1.0, "share of the weights after the adversarial phase; the rest is those before")
+    adversarial_from: float = _setting(0.0, "fraction of the run from which the generator has the adversarial loss")
+    interpolation: float = _setting(1.0, "share of the weights of after the adversarial phase in the mix with before")
     gradient_clip: float = _setting(0.0, "largest norm of an update's gradient; 0 leaves it as it is")
     ema_half_life: int = _setting(10_000, "images after which old weights count half in the averaged generator")
 
@@ -90,7 +90,11 @@ class Recipe:
         raise ValueError(f"{name} is {getattr(self, name)!r}; it must be {needed} ({meaning.partition(':')[0]})")
 
     def hole_mix(self) -> dict[str, float]:
-        """The weight of each kind of hole, in the order of `holes`; one that is named without a weight has 1."""
+        """Parse `holes`: the weight of each kind, in order; a kind without a weight has 1.
+
+        Raises:
+            ValueError: A kind is unknown or named twice, or a weight is not above 0.
+        """
         mix: dict[str, float] = {}
         for part in self.holes.split(","):
             kind, _, weight = (word.strip() for word in part.partition(":"))
@@ -107,12 +111,20 @@ class Recipe:
         return mix
 
     def resolutions(self) -> list[tuple[int, float]]:
-        """The side of the training images in px up to each number of images seen, in order; the last has no end."""
+        """Parse `resolution_schedule`: sides in px, each with the number of images seen at which it ends.
+
+        Raises:
+            ValueError: A part of it does not fit.
+        """
         phases = self._phases("resolution_schedule", int, 16, "sides of 16 px or more", "32:100000, 64:400000")
         return [*phases, (self.resolution, math.inf)]
 
     def adversarial_weights(self) -> list[tuple[float, float]]:
-        """The factor of the adversarial loss up to each number of images seen, in order; the last has no end."""
+        """Parse `adversarial_schedule`: weights, each with the number of images seen at which it ends.
+
+        Raises:
+            ValueError: A part of it does not fit.
+        """
         phases = self._phases("adversarial_schedule", float, 0, "factors of 0 or more", "0.1:100000, 0.2:200000")
         return [*phases, (self.adversarial_weight, math.inf)]
 
@@ -135,24 +147,30 @@ class Recipe:
         return phases
 
     def resolution_at(self, images_seen: int) -> int:
-        """The side of the training images in px after `images_seen`."""
+        """Return the side of the training images in px after a number of images seen."""
         return next(side for side, end in self.resolutions() if images_seen < end)
 
     def adversarial_weight_at(self, images_seen: int) -> float:
-        """The factor of the adversarial loss after `images_seen`."""
+        """Return the weight of the adversarial loss after a number of images seen."""
         return next(weight for weight, end in self.adversarial_weights() if images_seen < end)
 
     def hole_sides_at(self, resolution: int) -> tuple[int, int]:
-        """The shortest and longest side of a rectangle in px at a side of the training images; they scale along."""
+        """Scale `hole_min` and `hole_max`, in px, to a side of the training images."""
         shortest, longest = (max(1, side * resolution // self.resolution) for side in (self.hole_min, self.hole_max))
         return shortest, longest
 
     def updates_at(self, progress: float) -> tuple[str, ...]:
-        """The updates of an iteration, in order, at `progress` 0..1 through the run.
+        """List the updates of an iteration, in order.
 
-        Before `discriminator_from` the generator learns alone; until `adversarial_from` the
-        discriminator alone; then both, as the four updates of the paper's Section IV-B or with those of
-        each network as one (Iizuka et al. 2017, Algorithm 1).
+        Before `discriminator_from` only the generator is trained; until `adversarial_from` only the discriminator; then
+        both, with the four updates of the paper's Section IV-B, or with one for each network (Iizuka et al. 2017,
+        Algorithm 1).
+
+        Args:
+            progress: The share of the run that is done, in 0..1.
+
+        Returns:
+            Names of `train_step.UPDATES`.
         """
         if progress < self.discriminator_from:
             return ("reconstruct",)
@@ -161,9 +179,16 @@ class Recipe:
         return ("discriminate", "joint") if self.joint else ("reconstruct", "real", "fake", "adversarial")
 
     def learning_rate_at(self, images_seen: int, total_images: int) -> float:
-        """The generator's learning rate: a linear rise, a plateau, a linear fall to zero.
+        """Compute the generator's learning rate: it rises linearly, stays, and falls linearly to zero.
 
-        The plateau does not depend on `total_images`, so a run can be lengthened while it is on it.
+        While it stays it does not depend on the length of the run, so that a run can be lengthened.
+
+        Args:
+            images_seen: The images that the run has seen.
+            total_images: The length of the run.
+
+        Returns:
+            The learning rate.
         """
         rise = min(1.0, (images_seen + 1) / max(1, self.lr_warmup_images))
         left = 1 - images_seen / total_images
@@ -171,11 +196,11 @@ class Recipe:
         return self.learning_rate * min(rise, fall)
 
     def replace(self, **changes: Any) -> Recipe:
-        """A copy with the given fields changed, checked again."""
+        """Copy the recipe with some fields changed, and check it again."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by name, all of them JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
+        """Return all fields by name, as JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
         return dataclasses.asdict(self)
 
 
@@ -184,8 +209,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "discriminator": ("pixels", "features"),
     "optimizer": ("adam", "muon"),
     "reconstruct_over": ("hole", "image"),
-    "reconstruction_loss": ("mse", "l1"),
-    "adversarial_loss": ("mse", "cross-entropy", "hinge"),
+    "reconstruction_loss": tuple(RECONSTRUCTION_LOSSES),
+    "adversarial_loss": tuple(ADVERSARIAL_LOSSES),
 }
 Rule = tuple[str, str, Callable[[Recipe], bool]]
 # What the fields must be beside that, and with what others they fit.

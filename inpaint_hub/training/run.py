@@ -18,7 +18,7 @@ from ..data.dataset import Batch, Images, Training, training_batch
 from ..data.holes import Holes
 from ..data.pairs import Pairs
 from ..data.streaming import Stream
-from ..models.networks import Painter
+from ..models.networks import InpaintingNetwork
 from . import checkpoint
 from .ema import recalibrate_batchnorm
 from .history import TrainingState
@@ -135,7 +135,7 @@ def run_updates(
     return train_step(updates, recipe, run.accelerator, run.networks, batch, log_grad_norms=log_grad_norms)
 
 
-def recalibrated(run: Run, resolution: int) -> Painter:
+def recalibrated(run: Run, resolution: int) -> InpaintingNetwork:
     """The averaged generator, its batch norm statistics measured anew, on no more images than there are."""
     source = run.images.train.buffered
     count = min(max(512, RECALIBRATION_PX // resolution**2), max(source.count, run.recipe.train_batch_size))
@@ -171,7 +171,7 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], settings: dict[str, An
     try:
         for name, part in parts.items():
             part.load_state_dict(saved[name])
-        state.load(saved, parts["generator"].fill.device)
+        state.load(saved, parts["generator"].fill_color.device)
     except (KeyError, ValueError, RuntimeError) as error:
         sys.exit(f"the checkpoint in --output_dir is of another version, or of another network: {error!r}")
     return state

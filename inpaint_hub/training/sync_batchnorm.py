@@ -1,4 +1,4 @@
-"""Batch norm over the batches of all processes, on GPUs and on CPUs, which torch's own refuses."""
+"""Batch norm over the batches of all processes, on GPUs and on CPUs; torch's own runs on GPUs only."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 
-class _Mean(torch.autograd.Function):
-    """The mean of a tensor over all processes, through which gradients flow back to each of them."""
+class _MeanOverProcesses(torch.autograd.Function):
+    """The mean of a tensor over all processes; gradients flow back to each of them."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
@@ -20,21 +20,21 @@ class _Mean(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _Mean.forward(ctx, gradient.contiguous())
+        return _MeanOverProcesses.forward(ctx, gradient.contiguous())
 
 
-class SyncedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm that gives each process what one process with all of their equal batches would get."""
+class SyncBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the batches of all processes, as if one process had them all; batches are of equal size."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) normalised by the statistics of every process's batch."""
+        """Normalise (N, C, H, W) by the statistics of the batches of all processes."""
         if not (self.training and dist.is_initialized()):
             return super().forward(x)
         assert self.momentum is not None
         wide = x.float()
-        mean = _Mean.apply(wide.mean(dim=(0, 2, 3)))
+        mean = _MeanOverProcesses.apply(wide.mean(dim=(0, 2, 3)))
         centred = wide - mean[:, None, None]
-        variance = _Mean.apply(centred.square().mean(dim=(0, 2, 3)))
+        variance = _MeanOverProcesses.apply(centred.square().mean(dim=(0, 2, 3)))
         if self.track_running_stats and self.running_mean is not None and self.running_var is not None:
             count = x.numel() // x.shape[1] * dist.get_world_size()
             with torch.no_grad():
@@ -46,8 +46,13 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
-def synchronize(network: nn.Module, device: torch.device) -> None:
-    """Make its batch norm layers share their statistics, in place: torch's own on GPUs, ours elsewhere."""
+def synchronize_batchnorm(network: nn.Module, device: torch.device) -> None:
+    """Replace a network's batch norm layers by layers that share their statistics between processes, in place.
+
+    Args:
+        network: The network.
+        device: Where it is: GPUs get torch's `SyncBatchNorm`, CPUs get `SyncBatchNorm2d`.
+    """
     if device.type == "cuda":
         for parent in network.modules():
             for name, child in parent.named_children():
@@ -56,4 +61,4 @@ def synchronize(network: nn.Module, device: torch.device) -> None:
         return
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.__class__ = SyncedBatchNorm2d
+            module.__class__ = SyncBatchNorm2d

@@ -1,6 +1,6 @@
 """One iteration of training: its updates in the paper's order, and the losses of each.
 
-The only place of backward, step and zero_grad. It is handed an accelerator, and knows no accelerate.
+Only this module calls backward, step and zero_grad. It is given an accelerator and does not import accelerate.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ..models.features import FeatureNetwork
 from ..models.networks import composite, frozen
 from .losses import (
     ADVERSARIAL_LOSSES,
-    enlarged_views,
+    discriminator_inputs,
+    feature_network_inputs,
     perceptual_loss,
     reconstruction_error,
-    views,
     weighted_mean,
 )
 from .recipes import Recipe
 
-# What each update moves, and the losses whose gradients it sums before its one step. `discriminate` is `real` and
-# `fake` as one update: two passes, each normalised by its own batch (Iizuka et al. 2017, Algorithm 1). Of two steps
-# with opposite targets each takes back most of the other.
+# For each update: the network it changes, and the losses whose gradients it sums before its one step. `discriminate` is
+# `real` and `fake` as one update: two passes, each normalised by its own batch (Iizuka et al. 2017, Algorithm 1). Two
+# steps with opposite targets would undo most of each other.
 UPDATES: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconstruct": ("generator", ("reconstruct",)),
     "real": ("discriminator", ("real",)),
@@ -42,7 +42,15 @@ UPDATES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks of a run as accelerate wraps them, their optimisers, and the feature network if a loss needs it."""
+    """The networks of a run as accelerate prepared them, and their optimisers.
+
+    Attributes:
+        generator: The network that fills.
+        discriminator: Of pixels or of features.
+        generator_optimizers: Of the generator.
+        discriminator_optimizers: Of the discriminator.
+        features: The feature network, if a loss needs it.
+    """
 
     generator: torch.nn.Module
     discriminator: torch.nn.Module
@@ -63,14 +71,14 @@ def train_step(
     """Run one iteration: its updates, in order (paper, Section IV-B).
 
     The network that is not being updated keeps its weights, gradients and batch norm statistics. With
-    `gradient_accumulation_steps` an update goes through the batch in as many pieces, of which only one is on the tape
-    at a time, and steps once.
+    `gradient_accumulation_steps` an update goes through the batch in that number of pieces, one at a time to save
+    memory, and steps once.
 
     Args:
         updates: Names of `UPDATES`.
         recipe: The losses and their weights.
-        accelerator: Accelerate's, which prepared the networks.
-        networks: What is trained.
+        accelerator: Accelerate's `Accelerator`, which prepared the networks.
+        networks: The networks and their optimisers.
         batch: Images, holes and boxes, on the networks' device.
         log_grad_norms: Whether to compute the norm of each update's gradient too.
 
@@ -82,37 +90,37 @@ def train_step(
         target, losses = UPDATES[name]
         with frozen(step.discriminator) if target == "generator" else nullcontext():
             step.update(name, target, losses, log_grad_norms)
-    return step.found
+    return step.figures
 
 
 @dataclass
 class _Step:
-    """One iteration under way: the pieces of its batch, and what its updates have in common."""
+    """The state of one iteration: the pieces of its batch, and what its updates share."""
 
     updates: tuple[str, ...]
     recipe: Recipe
     accelerator: Any
     networks: Networks
     batch: Batch
-    found: dict[str, Tensor] = field(default_factory=dict)
+    figures: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # A frozen network is called without its wrapper, which would wait for gradients that never come.
+        # A frozen network is called without its wrapper, which would wait for gradients.
         self.generator: Any = self.accelerator.unwrap_model(self.networks.generator)
         self.discriminator: Any = self.accelerator.unwrap_model(self.networks.discriminator)
         self.pieces = self.recipe.gradient_accumulation_steps
-        self.one_pass = "joint" in self.updates and self.pieces == 1  # serves `fake` and `joint`
+        self.one_pass = "joint" in self.updates and self.pieces == 1  # one forward pass for `fake` and `joint`
         image = self.batch.images.contiguous(memory_format=torch.channels_last)
         hole = self.batch.holes
-        # Not its own: every hole pixel counts the same.
+        # The mean over all processes, so that every hole pixel counts the same.
         self.hole_px = self.accelerator.reduce(hole.sum().float(), "mean") / self.pieces
         self.images, self.holes = image.chunk(self.pieces), hole.chunk(self.pieces)
         self.boxes = self.batch.boxes.chunk(self.pieces)
         self.masked = self.generator.masked(image, hole).chunk(self.pieces)
-        self.predictions: dict[int, Tensor] = {}  # of each piece, as the discriminator sees them
+        self.predictions: dict[int, Tensor] = {}  # of each piece, for the discriminator
         if self.one_pass:
             self.predictions[0] = self.networks.generator(self.masked[0])
-        self.seen: dict[tuple[str, int], tuple[Tensor, ...]] = {}  # what the discriminator is shown, made once
+        self.inputs: dict[tuple[str, int], tuple[Tensor, ...]] = {}  # of the discriminator, made once
 
     def update(self, name: str, target: str, losses: tuple[str, ...], log_grad_norms: bool) -> None:
         """Sum the gradients of the losses over the pieces, and step once."""
@@ -120,11 +128,11 @@ class _Step:
         optimizers = getattr(self.networks, f"{target}_optimizers")
         passes = [*itertools.product(losses, range(self.pieces))]
         for number, (loss, piece) in enumerate(passes, start=1):
-            last = number == len(passes)  # the one at which processes exchange what they have summed
+            last = number == len(passes)  # processes exchange their gradients in the last pass
             with nullcontext() if last else self.accelerator.no_sync(network):
                 self.accelerator.backward(getattr(self, loss)(piece) / self.pieces)
         if log_grad_norms:
-            self.found[f"grad_norm_{name}"] = gradient_norm(optimizers, self.accelerator)
+            self.figures[f"grad_norm_{name}"] = gradient_norm(optimizers, self.accelerator)
         if self.recipe.gradient_clip:
             clip_gradient(optimizers, self.recipe.gradient_clip, self.accelerator)
         for optimizer in optimizers:
@@ -136,69 +144,71 @@ class _Step:
     def reconstruct(self, piece: int) -> Tensor:
         prediction = self.networks.generator(self.masked[piece])
         self.predictions[piece] = prediction.detach()
-        return self._likeness(piece, prediction)
+        return self._reconstruction_loss(piece, prediction)
 
     def real(self, piece: int) -> Tensor:
-        return self._judge("real", piece, self.networks.discriminator, self._see("original", piece))
+        return self._discriminator_loss(
+            "real", piece, self.networks.discriminator, self._discriminator_inputs("original", piece)
+        )
 
     def fake(self, piece: int) -> Tensor:
-        seen = tuple(x.detach() for x in self._see("completed", piece))
-        return self._judge("completed", piece, self.networks.discriminator, seen)
+        inputs = tuple(x.detach() for x in self._discriminator_inputs("completed", piece))
+        return self._discriminator_loss("completed", piece, self.networks.discriminator, inputs)
 
     def adversarial(self, piece: int) -> Tensor:
         prediction = self.networks.generator(self.masked[piece])
-        return self._persuade(piece, self._views(self._completed(piece, prediction), piece))
+        return self._adversarial_loss(piece, self._inputs_of(self._completed(piece, prediction), piece))
 
     def joint(self, piece: int) -> Tensor:
         if self.one_pass:
-            prediction, seen = self._prediction(piece), self._see("completed", piece)
+            prediction, inputs = self._prediction(piece), self._discriminator_inputs("completed", piece)
         else:
             prediction = self.networks.generator(self.masked[piece])
-            seen = self._views(self._completed(piece, prediction), piece)
-        return self._persuade(piece, seen) + self._likeness(piece, prediction, seen)
+            inputs = self._inputs_of(self._completed(piece, prediction), piece)
+        return self._adversarial_loss(piece, inputs) + self._reconstruction_loss(piece, prediction, inputs)
 
-    # What they consist of.
+    # Their terms.
 
-    def _likeness(self, piece: int, prediction: Tensor, seen: tuple[Tensor, ...] | None = None) -> Tensor:
-        """The reconstruction error and the weighted perceptual loss; `seen` is what `_views` gave, if known."""
+    def _reconstruction_loss(self, piece: int, prediction: Tensor, inputs: tuple[Tensor, ...] | None = None) -> Tensor:
+        """The reconstruction loss and the weighted perceptual loss; `inputs` are those of `_inputs_of`, if known."""
         image, recipe = self.images[piece], self.recipe
         error = reconstruction_error(
             prediction, image, self.holes[piece], recipe.reconstruct_over, self.hole_px, kind=recipe.reconstruction_loss
         )
         loss = self._record("reconstruct", error)
         if recipe.perceptual_weight:
-            if seen is None or not self._on_features:
-                seen = self._maps(self._completed(piece, prediction), piece)
-            original = self._see("original", piece) if self._on_features else self._maps(image, piece)
-            loss = loss + recipe.perceptual_weight * self._record("perceptual", perceptual_loss(seen, original))
+            if inputs is None or not self._on_features:
+                inputs = self._maps(self._completed(piece, prediction), piece)
+            original = self._discriminator_inputs("original", piece) if self._on_features else self._maps(image, piece)
+            loss = loss + recipe.perceptual_weight * self._record("perceptual", perceptual_loss(inputs, original))
         return loss
 
-    def _judge(self, of: str, piece: int, network: Any, seen: tuple[Tensor, ...]) -> Tensor:
-        """The discriminator's error on "real" or "completed" images; `network` scores what is `seen` of them."""
-        logits, weights = network(*seen), self._weights(piece, seen)
+    def _discriminator_loss(self, of: str, piece: int, network: Any, inputs: tuple[Tensor, ...]) -> Tensor:
+        """The discriminator's loss on "real" or "completed" images, from the inputs that `network` scores."""
+        logits, weights = network(*inputs), self._place_weights(piece, inputs)
         kind = ADVERSARIAL_LOSSES[self.recipe.adversarial_loss]
         self._record(f"score_{of}", weighted_mean(logits.detach().sigmoid(), weights))
         error = weighted_mean(getattr(kind, of)(logits), weights)
         return self._record("real" if of == "real" else "fake", error)
 
-    def _persuade(self, piece: int, seen: tuple[Tensor, ...]) -> Tensor:
+    def _adversarial_loss(self, piece: int, inputs: tuple[Tensor, ...]) -> Tensor:
         """The weighted adversarial loss of the generator, through the frozen discriminator."""
-        logits = self.discriminator(*seen)
+        logits = self.discriminator(*inputs)
         loss = ADVERSARIAL_LOSSES[self.recipe.adversarial_loss].generator(logits)
-        error = self._record("adversarial", weighted_mean(loss, self._weights(piece, seen)))
+        error = self._record("adversarial", weighted_mean(loss, self._place_weights(piece, inputs)))
         return self.recipe.adversarial_weight * error
 
     def _record(self, name: str, value: Tensor) -> Tensor:
-        """Add a piece's share to the figure `name`, and hand it back."""
-        # Scores are from before an update and after the other one: a discriminator that can't tell scores `real` lower.
+        """Add the value of a piece to the figure `name`, and return it."""
+        # The scores of `real` and `completed` are from different updates: at chance, `real` scores lower.
         share = value.detach() / self.pieces
-        self.found[name] = self.found[name] + share if name in self.found else share
+        self.figures[name] = self.figures[name] + share if name in self.figures else share
         return value
 
-    # What is painted, and what is seen of it.
+    # Predictions, and the inputs of the discriminator.
 
     def _prediction(self, piece: int) -> Tensor:
-        """The prediction of a piece that the discriminator is shown; where no update has made it, off the tape."""
+        """The prediction that the discriminator scores; without gradients if no update of the generator has made it."""
         if piece not in self.predictions:
             with frozen(self.generator), torch.no_grad():
                 self.predictions[piece] = self.generator(self.masked[piece])
@@ -207,52 +217,60 @@ class _Step:
     def _completed(self, piece: int, prediction: Tensor) -> Tensor:
         return composite(self.images[piece], prediction, self.holes[piece])
 
-    def _see(self, what: str, piece: int) -> tuple[Tensor, ...]:
-        """What the discriminator is shown of the "original" or the "completed" images of a piece."""
-        if (what, piece) not in self.seen:
+    def _discriminator_inputs(self, what: str, piece: int) -> tuple[Tensor, ...]:
+        """The discriminator's inputs of the "original" or the "completed" images of a piece, made once."""
+        if (what, piece) not in self.inputs:
             if what == "original":
                 with torch.no_grad():
-                    self.seen[what, piece] = self._views(self.images[piece], piece)
+                    self.inputs[what, piece] = self._inputs_of(self.images[piece], piece)
             else:
-                self.seen[what, piece] = self._views(self._completed(piece, self._prediction(piece)), piece)
-        return self.seen[what, piece]
+                self.inputs[what, piece] = self._inputs_of(self._completed(piece, self._prediction(piece)), piece)
+        return self.inputs[what, piece]
 
     @property
     def _on_features(self) -> bool:
         return isinstance(self.discriminator, FeatureDiscriminator)
 
-    def _views(self, image: Tensor, piece: int) -> tuple[Tensor, ...]:
-        """Both views of the images: as they are, or their feature maps where the discriminator looks at those."""
+    def _inputs_of(self, image: Tensor, piece: int) -> tuple[Tensor, ...]:
+        """The discriminator's inputs of images: both views, or the feature maps of both."""
         if self._on_features:
             return self._maps(image, piece)
-        return views(image, self.boxes[piece], self.discriminator.image_size)
+        return discriminator_inputs(image, self.boxes[piece], self.discriminator.image_size)
 
     def _maps(self, image: Tensor, piece: int) -> tuple[Tensor, ...]:
         """The feature maps of both views: four of the whole image, then four of the local patch."""
         assert self.networks.features is not None
         # In bf16 a CPU takes twice as long for the gradient of depthwise convolutions, a GPU half as long.
         with self.accelerator.autocast() if image.is_cuda else nullcontext():
-            found = [self.networks.features(view) for view in self._enlarged(image, piece)]
-        return tuple(x for maps in found for x in maps)
+            maps_of_views = [self.networks.features(view) for view in self._feature_inputs(image, piece)]
+        return tuple(x for maps in maps_of_views for x in maps)
 
-    def _enlarged(self, image: Tensor, piece: int) -> tuple[Tensor, ...]:
-        both = enlarged_views(image, self.boxes[piece], SMALLEST_INPUT_PX)
+    def _feature_inputs(self, image: Tensor, piece: int) -> tuple[Tensor, ...]:
+        both = feature_network_inputs(image, self.boxes[piece], SMALLEST_INPUT_PX)
         return both if self.recipe.local_discriminator else both[:1]
 
-    def _weights(self, piece: int, seen: tuple[Tensor, ...]) -> Tensor | None:
-        """How much each logit counts: all the same but on feature maps."""
+    def _place_weights(self, piece: int, inputs: tuple[Tensor, ...]) -> Tensor | None:
+        """The weights of the logits; None is equal weights."""
         if not self._on_features:
             return None
-        return place_weights(self._enlarged(self.holes[piece].float(), piece), seen)
+        return place_weights(self._feature_inputs(self.holes[piece].float(), piece), inputs)
 
 
 def mean_over_processes(figures: dict[str, Tensor], accelerator: Any) -> dict[str, Tensor]:
-    """Average scalars by name over all processes, so that a checkpoint of one is a checkpoint of all."""
+    """Average scalars over all processes, so that all processes record the same.
+
+    Args:
+        figures: Scalars by name, on the accelerator's device.
+        accelerator: Accelerate's `Accelerator`.
+
+    Returns:
+        The means by name.
+    """
     return dict(zip(figures, accelerator.reduce(torch.stack([*figures.values()]), "mean"), strict=True))
 
 
 def clip_gradient(optimizers: list[Any], largest: float, accelerator: Any) -> None:
-    """Scale the gradient that the optimisers are about to follow to a norm of at most `largest`."""
+    """Scale the gradient over all weights of some optimisers to a norm of at most `largest`, in place."""
     if accelerator.scaler is not None:
         for optimizer in optimizers:
             accelerator.scaler.unscale_(optimizer.optimizer)
@@ -261,7 +279,15 @@ def clip_gradient(optimizers: list[Any], largest: float, accelerator: Any) -> No
 
 
 def gradient_norm(optimizers: list[Any], accelerator: Any) -> Tensor:
-    """Compute the norm of the gradient that the optimisers are about to follow, over all of their weights."""
+    """Compute the norm of the gradient over all weights of some optimisers.
+
+    Args:
+        optimizers: The optimisers, before they step.
+        accelerator: Accelerate's `Accelerator`, whose loss scaling is undone.
+
+    Returns:
+        The norm, a scalar.
+    """
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     gradients = [weight.grad for group in groups for weight in group["params"] if weight.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)

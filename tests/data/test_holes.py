@@ -14,7 +14,6 @@ from PIL import Image
 
 from inpaint_hub.data import holes as module
 from inpaint_hub.data.holes import KINDS, Holes, bounding_boxes, read_masks
-from inpaint_hub.training.recipes import HOLE_KINDS
 
 sizes = st.tuples(st.integers(16, 96), st.integers(16, 96))
 
@@ -34,10 +33,6 @@ def holes_of(kind: str, size: tuple[int, int]) -> Holes:
     """The kind alone, its sides a quarter to half of the short side."""
     short = min(size)
     return Holes((short // 4, short // 2), {kind: 1}, random_masks(size) if kind == "folder" else None)
-
-
-def test_every_kind_that_a_recipe_may_name_has_its_function() -> None:
-    assert tuple(KINDS) == HOLE_KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,7 +13,7 @@ from PIL import Image
 from inpaint_hub.cli import main
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.evaluation import comparison, report
-from inpaint_hub.evaluation.comparison import compare, prepared
+from inpaint_hub.evaluation.comparison import compare, load_inputs
 from inpaint_hub.evaluation.feature_metrics import FEATURE_METRICS
 from inpaint_hub.methods.registry import fill
 from inpaint_hub.metrics import METRICS
@@ -33,13 +33,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def case(folder: Path) -> tuple[dict, np.ndarray, np.ndarray]:
-    return prepared(str(folder), "test", 32, "spread", (8, 16), None, 42, 0)
+    return load_inputs(str(folder), resolution=32, kinds="spread", sides=(8, 16), count=42)
 
 
 @pytest.fixture(scope="module")
 def compared(case: tuple[dict, np.ndarray, np.ndarray]) -> tuple[dict, dict, list[str]]:
     said: list[str] = []
-    rows, results = compare(["telea", "sorcery", "cifar10"], *case[1:], said=said.append)
+    rows, results = compare(["telea", "sorcery", "cifar10"], *case[1:], log=said.append)
     return rows, results, said
 
 
@@ -77,7 +77,7 @@ def test_areas_and_places_are_those_of_the_holes() -> None:
     holes[1, 0:10, 5:15] = True  # 25 %, at one side
     holes[2, 10:20, 8:20] = True  # 30 %, in a corner
     holes[3, :, 0:13] = True  # 65 %, at three sides
-    areas, places = comparison._areas(holes), comparison._places(holes)
+    areas, places = comparison._group_by_area(holes), comparison._group_by_place(holes)
     assert [name for n in range(4) for name, some in areas.items() if some[n]] == [
         "0–10 %",
         "20–30 %",
@@ -92,16 +92,16 @@ def test_areas_and_places_are_those_of_the_holes() -> None:
 @pytest.mark.parametrize("place", range(3))
 def test_spread_holes_are_of_every_area_at_every_place_alike(place: int) -> None:
     holes = Holes((8, 16), {"spread": 1}).batch(1, 0, 9000, (32, 48))[:, 0].numpy()
-    where = list(comparison._places(holes).values())[place]
-    counts = [int((where & some).sum()) for some in comparison._areas(holes).values()]
+    where = list(comparison._group_by_place(holes).values())[place]
+    counts = [int((where & some).sum()) for some in comparison._group_by_area(holes).values()]
     assert np.allclose(counts, 500, atol=90)
 
 
 def test_an_interval_of_a_mean_is_the_usual_one() -> None:
     values = np.random.default_rng(1).normal(size=4000)
-    half = comparison._half(lambda which: float(values[which].mean()), np.arange(len(values)))
+    half = comparison._jackknife_half_width(lambda which: float(values[which].mean()), np.arange(len(values)))
     assert half == pytest.approx(1.96 / math.sqrt(4000), rel=0.35)
-    assert comparison._half(lambda which: 0.0, np.arange(10)) is None
+    assert comparison._jackknife_half_width(lambda which: 0.0, np.arange(10)) is None
 
 
 def test_a_table_marks_the_best_of_each_figure() -> None:
@@ -109,7 +109,7 @@ def test_a_table_marks_the_best_of_each_figure() -> None:
         name: {"figures": {"psnr_hole": (psnr, 0.5), "seam": (seam, None)}, "milliseconds": 1.0, "peak_mb": 100.0}
         for name, psnr, seam in (("one", 17.2, 0.2), ("two", 16.0, 0.1))
     }
-    _, _, first, second = report.table(rows).splitlines()
+    _, _, first, second = report.figures_table(rows).splitlines()
     assert first == "| one | **17.20** ± 0.50 | 0.2000 | 1.0 | 100 |"
     assert second == "| two | 16.00 ± 0.50 | **0.1000** | 1.0 | 100 |"
 
@@ -119,7 +119,7 @@ def test_table_marks_the_gradient_energy_that_is_nearest_to_the_originals() -> N
         name: {"figures": {"gradient_energy": (energy, None)}, "milliseconds": 1.0, "peak_mb": 1.0}
         for name, energy in (("soft", 0.6), ("near", 0.9), ("busy", 1.3))
     }
-    marked = [line for line in report.table(rows).splitlines() if "**" in line]
+    marked = [line for line in report.figures_table(rows).splitlines() if "**" in line]
     assert marked == ["| near | **0.90** | 1.0 | 1 |"]
 
 
@@ -143,9 +143,9 @@ def test_nothing_is_overwritten_unasked(folder: Path, tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (["--sides", "20", "40"], "hole_max=40, which cannot be"),
+        (["--sides", "20", "40"], "hole_max is 40; it must be below --resolution"),
         (["--holes", "stars"], "write kinds of rectangle"),
-        (["--count", "1"], "it takes 2 or more"),
+        (["--count", "1"], "a comparison needs 2 or more"),
         (["--methods", "sorcery"], "no method is left to compare"),
     ],
 )

@@ -29,9 +29,11 @@ def test_its_decoder_gives_back_the_size_that_its_encoder_brought_down_to_four(s
 
 
 def test_another_size_than_its_own_is_told() -> None:
-    with pytest.raises(ValueError, match="the image is 40×36; this context encoder takes 32 px squares alone"):
+    with pytest.raises(
+        ValueError, match="the image is 40×36, but this context encoder takes 32×32 px; scale the image"
+    ):
         NETWORK(torch.rand(1, 4, 36, 40))
-    with pytest.raises(ValueError, match="image_size is 48; the context encoder needs one of"):
+    with pytest.raises(ValueError, match=r"image_size is 48, but a context encoder has \(128, 64, 32\); choose"):
         ContextEncoder(image_size=48)
 
 

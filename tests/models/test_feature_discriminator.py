@@ -10,7 +10,7 @@ import torch
 from inpaint_hub.data.holes import Holes, bounding_boxes
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator, place_weights
 from inpaint_hub.models.features import CHANNELS
-from inpaint_hub.training.losses import enlarged_views
+from inpaint_hub.training.losses import feature_network_inputs
 
 
 def maps(count: int, views: int, side: int = 64) -> tuple[torch.Tensor, ...]:
@@ -37,7 +37,7 @@ def test_forward_refuses_another_number_of_maps() -> None:
 @pytest.mark.parametrize("kind", ["rectangle", "strokes", "object"])
 def test_place_weights_count_the_surroundings_of_the_hole_alone(kind: str) -> None:
     hole = Holes((8, 16), {kind: 1.0}).batch(3, 0, 5, (64, 64))
-    views = enlarged_views(hole.float(), bounding_boxes(hole), 64)
+    views = feature_network_inputs(hole.float(), bounding_boxes(hole), 64)
     seen = maps(5, 2)
     weights = place_weights(views, seen)
     assert weights.sum(dim=1).tolist() == pytest.approx([1.0] * 5)

@@ -14,7 +14,7 @@ from inpaint_hub import Generator, Inpainter
 from inpaint_hub.hardware import has_bf16
 from inpaint_hub.imaging.windows import Window
 from inpaint_hub.methods.inpainter import CONTEXT_PX
-from inpaint_hub.models.fused_generator import Folded, plan
+from inpaint_hub.models.fused_generator import FusedGenerator, plan
 from inpaint_hub.pretrained import shipped
 
 PRECISIONS = [torch.float32] + [torch.bfloat16] * has_bf16()
@@ -48,7 +48,7 @@ def eight_bit(prediction: torch.Tensor) -> np.ndarray:
 def test_a_window_gives_what_the_whole_photo_gives_to_the_8_bit_value(
     inpainter: Inpainter, precision: torch.dtype, height: int, width: int, box: Window
 ) -> None:
-    network = Folded(inpainter.generator, precision)
+    network = FusedGenerator(inpainter.generator, precision)
     image, hole = scene(height, width, box)
     whole = part(network(image, hole, plan(Window(0, 0, height, width), height, width)), box)
     how = plan(box, height, width)
@@ -67,7 +67,7 @@ def test_it_is_the_generator_for_every_size_and_box(inpainter: Inpainter, height
     image, hole = scene(height, width, box, seed)
     expected = part(inpainter.generator(inpainter.generator.masked(image, hole)), box)
     how = plan(box, height, width)
-    given = Folded(inpainter.generator)(part(image, how.window), part(hole, how.window), how)
+    given = FusedGenerator(inpainter.generator)(part(image, how.window), part(hole, how.window), how)
     assert torch.allclose(given, expected, atol=1e-5)
 
 
@@ -98,7 +98,7 @@ def test_bfloat16_moves_no_filled_value_by_more_than_one_step_of_8_bits(name: st
         part(hole, box)[:] = True
         how = plan(box, 120, 160)
         window = part(image, how.window), part(hole, how.window), how
-        exact, fast = (eight_bit(Folded(generator, precision)(*window)) for precision in PRECISIONS)
+        exact, fast = (eight_bit(FusedGenerator(generator, precision)(*window)) for precision in PRECISIONS)
         moved.append(np.abs(exact - fast))
     assert (np.stack(moved) <= 1).mean() >= 0.999
     assert np.stack(moved).any(), "nothing was computed in bfloat16"

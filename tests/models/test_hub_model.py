@@ -27,7 +27,7 @@ def test_save_pretrained_a_subclass_without_arguments_loads_as_itself_and_as_a_g
     assert json.loads((tmp_path / "config.json").read_text()) == config
     for kind in (Mine, Generator):
         again = kind.from_pretrained(tmp_path)
-        assert torch.equal(again.fill, mine.fill)
+        assert torch.equal(again.fill_color, mine.fill_color)
         assert again.table == mine.table
         assert all(torch.equal(value, mine.state_dict()[name]) for name, value in again.state_dict().items())
 
@@ -44,7 +44,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_locate_a_path_is_a_folder_and_never_a_shipped_model(name: str | Path, here: Path) -> None:
     name = here / "faces" if isinstance(name, Path) and name.is_absolute() else name
     assert Path(locate(name)).resolve() == here / "faces"
-    assert Generator.from_pretrained(name).fill.flatten().tolist() == [0.125, 0.25, 0.5]
+    assert Generator.from_pretrained(name).fill_color.flatten().tolist() == [0.125, 0.25, 0.5]
 
 
 @pytest.mark.parametrize("load", [locate, Generator.from_pretrained, Inpainter.from_pretrained, get_method])

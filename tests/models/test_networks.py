@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from inpaint_hub.models.networks import (
     frozen,
     receptive_field,
 )
+from inpaint_hub.pretrained import locate, shipped
 
 
 def parameters(network: nn.Module) -> int:
@@ -62,7 +64,7 @@ def test_a_score_is_one_number_in_0_to_1_for_each_image() -> None:
 
 
 def test_a_discriminator_says_which_input_has_the_wrong_size() -> None:
-    with pytest.raises(ValueError, match=r"patch is .*needs"):
+    with pytest.raises(ValueError, match=r"patch has shape .2, 3, 32, 32., but .* takes .N, 3, 16, 16."):
         Discriminator(32)(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32))
 
 
@@ -161,7 +163,7 @@ def test_silencing_unseen_taps_changes_nothing_at_the_training_resolution() -> N
     x = torch.rand(1, 4, 32, 32)
     with torch.no_grad():
         before = generator(x)
-        generator.silence_unseen_taps(32)
+        generator.zero_unreachable_weights(32)
         assert torch.equal(generator(x), before)
     outer = [layer.weight for layer in generator.layers if isinstance(layer, Conv2d) and layer.dilation[0] >= 8]
     assert [int(weight.count_nonzero()) for weight in outer] == [256 * 256] * 2  # the centre taps alone
@@ -187,7 +189,7 @@ def test_constructor_arguments_alone_rebuild_a_network(tmp_path: Path) -> None:
     Generator(fill_color=(0.1, 0.2, 0.3), largest_hole=24).save_pretrained(tmp_path / "generator")
     Discriminator(image_size=64).save_pretrained(tmp_path / "discriminator")
     generator = Generator.from_pretrained(tmp_path / "generator")
-    assert generator.fill.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
+    assert generator.fill_color.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert generator.largest_hole == 24
     assert not generator.training
     assert Discriminator.from_pretrained(tmp_path / "discriminator").image_size == 64
@@ -210,3 +212,11 @@ def test_weights_that_are_missing_are_an_error_and_not_random(tmp_path: Path) ->
 def test_a_name_that_is_nothing_is_told_what_there_is() -> None:
     with pytest.raises(ValueError, match=r"no shipped model .*owner/model"):
         Generator.from_pretrained("cifar-ten")
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if name != "context-encoder"])
+def test_fill_color_comes_from_the_config_and_is_no_weight(name: str) -> None:
+    config = json.loads(Path(locate(name), "config.json").read_text())
+    generator = Generator.from_pretrained(name)
+    assert generator.fill_color.flatten().tolist() == pytest.approx(config["fill_color"])
+    assert not [key for key in generator.state_dict() if not key.startswith("layers.")]

@@ -50,6 +50,6 @@ def test_build_networks_takes_a_discriminator_of_the_same_kind(features: bool, t
     recipe = Recipe(init_from="x", discriminator="features" if features else "pixels")
     generator, discriminator, notes = build_networks(recipe, COLOR, 32, tmp_path)
     assert notes == []
-    assert generator.fill.flatten().tolist() == [*COLOR]
+    assert generator.fill_color.flatten().tolist() == [*COLOR]
     weights = theirs.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in discriminator.state_dict().items())

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from inpaint_hub import Generator
 from inpaint_hub.data.dataset import InMemory, training_batch
 from inpaint_hub.data.holes import Holes
-from inpaint_hub.training.ema import RAMP, interpolate, moving_average, recalibrate_batchnorm, to_half
+from inpaint_hub.training.ema import HALF_LIFE_RAMP, interpolate, moving_average, recalibrate_batchnorm, to_half
 
 
 def test_interpolation_takes_its_share_of_the_weights_after_and_the_rest_of_those_before() -> None:
@@ -36,7 +36,7 @@ def test_old_weights_count_half_after_the_half_life_and_sooner_early_in_a_run() 
         average.update_parameters(network)
         traces.append(average.module.weight.item())  # what is left of the ones
     assert traces[399] / traces[389] == pytest.approx(0.5)  # ten updates of eight images
-    assert traces[20] < 0.5 ** (20 * 8 / 80), f"the ramp of {RAMP} should forget the start sooner"
+    assert traces[20] < 0.5 ** (20 * 8 / 80), f"the ramp of {HALF_LIFE_RAMP} should forget the start sooner"
 
 
 def test_settling_gives_averaged_weights_the_statistics_of_what_they_see() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inpaint_hub.data.holes import Holes, bounding_boxes
 from inpaint_hub.training.losses import (
     ADVERSARIAL_LOSSES,
-    enlarged_views,
+    feature_network_inputs,
     local_patch,
     perceptual_loss,
     reconstruction_error,
@@ -77,13 +77,15 @@ def test_hinge_counts_only_what_is_within_the_margin_and_moves_the_generator_eve
 
 @pytest.mark.parametrize("kind", ADVERSARIAL_LOSSES)
 def test_adversarial_losses_pass_on_a_logit_that_is_not_a_number(kind: str) -> None:
-    for function in ADVERSARIAL_LOSSES[kind]:
+    loss = ADVERSARIAL_LOSSES[kind]
+    for function in (loss.real, loss.completed, loss.generator):
         assert function(torch.tensor([0.5, float("nan")])).isnan().tolist() == [False, True]
 
 
 @pytest.mark.parametrize("kind", ADVERSARIAL_LOSSES)
 def test_adversarial_losses_have_finite_gradients_up_to_the_ends(kind: str) -> None:
-    for function in ADVERSARIAL_LOSSES[kind]:
+    loss = ADVERSARIAL_LOSSES[kind]
+    for function in (loss.real, loss.completed, loss.generator):
         logits = torch.tensor([-1e4, -100.0, 0.0, 100.0, 1e4], requires_grad=True)
         loss = function(logits)
         loss.sum().backward()
@@ -101,9 +103,16 @@ def test_weighted_mean_counts_each_image_the_same() -> None:
 def test_enlarged_views_show_the_patch_twice_as_large(side: int, seen_at: int) -> None:
     hole = Holes((4, 8), {"rectangle": 1}).batch(1, 0, 2, (side, side))
     image = torch.rand(2, 3, side, side)
-    whole, patch = enlarged_views(image, bounding_boxes(hole), 64)
+    whole, patch = feature_network_inputs(image, bounding_boxes(hole), 64)
     assert whole.shape == patch.shape == (2, 3, seen_at, seen_at)
     if side == seen_at:
         assert torch.equal(whole, image)
     own = local_patch(image, bounding_boxes(hole), side // 2)
     torch.testing.assert_close(patch.mean(), own.mean(), rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("kind", ADVERSARIAL_LOSSES)
+def test_adversarial_losses_at_chance_are_above_the_dominance_of_the_discriminator(kind: str) -> None:
+    loss = ADVERSARIAL_LOSSES[kind]
+    sure, chance = torch.tensor(6.0), torch.tensor(0.0)
+    assert loss.real(sure) + loss.completed(-sure) < loss.dominance < loss.real(chance) + loss.completed(chance)

@@ -7,24 +7,24 @@ import copy
 import pytest
 import torch
 
-from inpaint_hub.training.optim import QUINTIC, STEPS, Muon, orthogonal
+from inpaint_hub.training.optim import NEWTON_SCHULZ_COEFFICIENTS, NEWTON_SCHULZ_STEPS, Muon, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(2, 16, 90), (2, 90, 16), (1, 24, 24)])
 def test_the_iteration_on_the_small_side_is_newton_schulz_on_the_whole_matrix(shape: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
     matrices = torch.randn(shape)
-    plain, (a, b, c) = matrices / matrices.norm(dim=(1, 2), keepdim=True), QUINTIC
-    for _ in range(STEPS):
+    plain, (a, b, c) = matrices / matrices.norm(dim=(1, 2), keepdim=True), NEWTON_SCHULZ_COEFFICIENTS
+    for _ in range(NEWTON_SCHULZ_STEPS):
         gram = plain @ plain.mT
         plain = a * plain + (b * gram + c * gram @ gram) @ plain
-    torch.testing.assert_close(orthogonal(matrices), plain, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(orthogonalize(matrices), plain, rtol=1e-3, atol=1e-4)
 
 
 def test_every_direction_of_a_step_counts_about_the_same() -> None:
     torch.manual_seed(0)
     gradient = torch.randn(32, 200) * torch.logspace(0, -2, 32)[:, None]
-    values = torch.linalg.svdvals(orthogonal(gradient[None])[0])
+    values = torch.linalg.svdvals(orthogonalize(gradient[None])[0])
     assert values.min() > 0.4
     assert values.max() < 1.4
 

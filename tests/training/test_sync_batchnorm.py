@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 from torch import nn
 
-from inpaint_hub.training.sync_batchnorm import synchronize
+from inpaint_hub.training.sync_batchnorm import synchronize_batchnorm
 
 
 def norm_and_batch() -> tuple[nn.BatchNorm2d, torch.Tensor, torch.Tensor]:
@@ -24,7 +24,7 @@ def half(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     norm, batch, weights = norm_and_batch()
     network = nn.Sequential(norm)
-    synchronize(network, torch.device("cpu"))
+    synchronize_batchnorm(network, torch.device("cpu"))
     mine = slice(3 * rank, 3 * rank + 3)
     x = batch[mine].clone().requires_grad_()
     result = network(x)
@@ -51,6 +51,6 @@ def test_two_processes_see_the_statistics_and_gradients_of_one(tmp_path: Path) -
 def test_in_one_process_and_in_eval_mode_it_is_plain_batch_norm() -> None:
     norm, batch, _ = norm_and_batch()
     synced = nn.Sequential(copy.deepcopy(norm))
-    synchronize(synced, torch.device("cpu"))
+    synchronize_batchnorm(synced, torch.device("cpu"))
     assert torch.equal(synced(batch), norm(batch))
     assert torch.equal(synced.eval()(batch), norm.eval()(batch))

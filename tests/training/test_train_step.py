@@ -14,7 +14,7 @@ from inpaint_hub.data.holes import Holes, bounding_boxes
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
 from inpaint_hub.models.features import feature_network
 from inpaint_hub.models.networks import Discriminator, Generator
-from inpaint_hub.training.optim import optimizers
+from inpaint_hub.training.optim import make_optimizers
 from inpaint_hub.training.recipes import PRESETS, Recipe
 from inpaint_hub.training.train_step import UPDATES, Networks, train_step
 
@@ -62,7 +62,7 @@ def test_an_update_moves_its_own_network_and_leaves_the_others_weights_and_gradi
     for weight in [*generator.parameters(), *discriminator.parameters()]:
         weight.grad = torch.zeros_like(weight)  # of the idle network, these must still be there afterwards
     before = snapshot(generator), snapshot(discriminator)
-    networks = Networks(generator, discriminator, *optimizers(recipe, generator, discriminator), FEATURES)
+    networks = Networks(generator, discriminator, *make_optimizers(recipe, generator, discriminator), FEATURES)
     batch = Batch(torch.rand(4, 3, 32, 32), HOLES, BOXES)
     errors = train_step(updates, recipe, Accelerator(cpu=True), networks, batch, log_grad_norms=True)
     assert set(updates) - {"joint", "discriminate"} <= set(errors)
@@ -77,7 +77,7 @@ def test_the_papers_adversarial_update_judges_a_new_forward_pass() -> None:
     generator, discriminator, recipe = Generator(), Discriminator(32), PRESETS["paper"]
     passes = []
     generator.register_forward_hook(lambda *call: passes.append(call[2].detach()))
-    networks = Networks(generator, discriminator, *optimizers(recipe, generator, discriminator))
+    networks = Networks(generator, discriminator, *make_optimizers(recipe, generator, discriminator))
     batch = Batch(torch.rand(4, 3, 32, 32), HOLES, BOXES)
     train_step(recipe.updates_at(0), recipe, Accelerator(cpu=True), networks, batch)
     assert len(passes) == 2
