@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PHONE = {".heic", ".heif", ".hif"}  # photos, too: it is told that they cannot be read
+PHONE = {".heic", ".heif", ".hif"}  # photos, too, whether or not the library that reads them is installed
 AHEAD = 4  # photos a process that are handed out before the first is done
 GRACE_S = 2  # for a process that is ended to remove its temporary file
 STALE_S = 24 * 3600  # a temporary file as old as this belongs to a run that was killed

@@ -206,35 +206,35 @@ def _listed(folder: Path, files: Sequence[Path]) -> str:
 
 
 def _refuse_masks(place: str, names: Sequence[str], read: Callable[[str], bytes], notes: list[str]) -> None:
-    """Raise `ValueError` where some of the images are the masks of the others; note what may be masks."""
-    groups: dict[tuple[str, bool], list[str]] = defaultdict(list)
+    """Raise `ValueError` where some of the images are the masks of the others; note what may be masks.
+
+    Files are looked at by folder and ending. They are masks if two of these hold: their names say so, they are black
+    and white alone, they are called as other images are.
+    """
+    groups: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for name in names:
-        folder, _, file = name.rpartition("/")
-        groups[folder, MASK_WORD.search(PurePosixPath(file).stem) is not None].append(name)
-    named = {key for key in groups if key[1] or MASK_WORD.search(key[0])}
-    stems = {plain_stem(name) for key, group in groups.items() if key not in named for name in group}
-    if not stems:
+        path = PurePosixPath(name)
+        groups[str(path.parent), path.suffix.lower(), is_mask_name(name)].append(name)
+    stems = {key: {plain_stem(name) for name in group} for key, group in groups.items()}
+    looked_at = {key for key in groups if key[2]} | {*[*groups][:: max(1, len(groups) // GROUPS)]}
+    bilevel = {key for key in looked_at if _are_bilevel(groups[key], read)}
+    photos = set().union(*(stems[key] for key in groups if not key[2] and key not in bilevel))
+    if not photos:
         return  # all of one kind
-    masks = [
-        key
-        for key in named
-        if sum(plain_stem(name) in stems for name in groups[key]) > len(groups[key]) / 2
-        or _are_bilevel(groups[key], read)
-    ]
+    paired = {key for key in looked_at if (key[2] or key in bilevel) and len(stems[key] & photos) > len(stems[key]) / 2}
+    masks = sorted(key for key in bilevel | paired if (key in bilevel) + (key in paired) + key[2] >= 2)
     if masks:
-        found = ", ".join(sorted({f"{key[0] or '.'}/ ({len(groups[key])}, as {groups[key][0]})" for key in masks}))
+        found = ", ".join(f"{key[0]}/ ({len(groups[key])}, as {groups[key][0]})" for key in masks)
         raise ValueError(
             f"{place} holds {len(names)} images, and masks among them: {found};"
             " give the folder of the images alone, and that of the masks as --mask_dir if holes shall be theirs"
         )
-    if len(groups) > 1:
-        some = [*groups][:: max(1, len(groups) // GROUPS)]
-        bilevel = [key[0] for key in some if _are_bilevel(groups[key], read)]
-        if 0 < len(bilevel) < len(some):
-            notes.append(
-                f"the images in {', '.join(bilevel[:5])} are black and white alone: if they are masks, give another"
-                " folder, since the network learns to paint them"
-            )
+    if bilevel:
+        places = ", ".join(sorted({key[0] for key in bilevel})[:5])
+        notes.append(
+            f"the images in {places} are black and white alone: if they are masks, give another folder, since the"
+            " network learns to paint them"
+        )
 
 
 def is_mask_name(name: str) -> bool:
@@ -251,13 +251,13 @@ def plain_stem(name: str) -> str:
 
 def _are_bilevel(names: Sequence[str], read: Callable[[str], bytes]) -> bool:
     """Whether the images, a few of them looked at, hold grey levels near black and white alone."""
-    looked = [_is_bilevel(read(name)) for name in [*names][:: max(1, len(names) // SAMPLES)][:SAMPLES]]
+    looked = [_is_bilevel(name, read) for name in [*names][:: max(1, len(names) // SAMPLES)][:SAMPLES]]
     return sum(looked) > len(looked) / 2
 
 
-def _is_bilevel(content: bytes) -> bool:
+def _is_bilevel(name: str, read: Callable[[str], bytes]) -> bool:
     try:
-        with Image.open(BytesIO(content)) as picture:
+        with Image.open(BytesIO(read(name))) as picture:
             picture.draft("RGB", (256, 256))
             values = np.asarray(picture.convert("RGB"))
     except Exception:  # as above

@@ -116,9 +116,7 @@ def _opened(data: bytes, name: str, max_pixels: int | None) -> tuple[Image.Image
         _register_heif()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of size, Pillow refuses twice its limit; of broken EXIF, which is left out
+            warnings.simplefilter("ignore")  # of size, where Pillow refuses twice its limit, and of broken EXIF
             image = Image.open(BytesIO(data))
             stored_size = image.size
             if image.format == "TIFF":  # Pillow turns it when it decodes it

@@ -212,6 +212,9 @@ def test_find_images_files_without_an_ending_are_looked_at(tmp_path: Path) -> No
         ("{}.jpg", "{}_mask001.png"),
         ("train/photos/{}.png", "train/Mask/other-{}.png"),
         ("{}.png", "irregular_masks/{}.png"),
+        ("{}.jpg", "{}.png"),  # named alike, told by their ending
+        ("images/{}.jpg", "gt/{}.png"),
+        ("{}.jpg", "train_masks/x{}.png"),
     ],
 )
 def test_find_images_masks_among_them_are_refused_with_their_place(images: str, masks: str, tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import holes, sides
 
-from inpaint_hub.imaging.resampling import downscale, proximity_weights, upscale
+from inpaint_hub.imaging.resampling import downscale, proximity_weights, resize, upscale
 
 
 @given(height=sides, width=sides, factor=st.integers(1, 5), data=st.data())
@@ -36,3 +37,15 @@ def test_nearness_falls_evenly_with_the_distance_from_known_pixels(
         away = np.maximum(abs(rows - row), abs(columns - column)).min() if len(rows) else reach + 1
         expected[row, column] = max(0, reach + 1 - away) / reach
     assert np.allclose(proximity_weights(hole, reach), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("side", [5, 16, 40])
+def test_resize_keeps_a_flat_picture_flat_and_reads_nothing_under_the_hole(side: int) -> None:
+    hole = np.zeros((16, 16), dtype=bool)
+    hole[4:12, 6:14] = True
+    known = np.where(hole[:, :, None], 9, np.full((16, 16, 3), 0.25, dtype=np.float32))
+    image, small = resize(known, hole, side)
+    assert image.shape == (side, side, 3)
+    assert small.shape == (side, side)
+    assert 0.15 < small.mean() < 0.35
+    assert np.allclose(image[~small], 0.25, atol=1e-6)

@@ -219,6 +219,8 @@ def test_fill_changes_what_is_brushed_and_not_one_byte_else(tab: Page, server: S
 
 def test_fill_goes_on_from_the_result_and_every_fill_is_exact(tab: Page, server: Server, tmp_path: Path) -> None:
     photo = open_new(tab, tmp_path)
+    uploads: list[str] = []
+    tab.on("request", lambda request: uploads.extend([request.url] * request.url.endswith("/upload")))
     changed = np.zeros(photo.shape[:2], dtype=bool)
     for x in (0.3, 0.6):
         stroke(tab, (x, 0.3), (x + 0.1, 0.3))
@@ -227,6 +229,7 @@ def test_fill_goes_on_from_the_result_and_every_fill_is_exact(tab: Page, server:
         changed |= last_mask(server)
     result = download(tab, "photo.png")
     assert np.array_equal(result[~changed], photo[~changed])
+    assert len(uploads) == 2, "one mask for each fill"
     part(tab, "undo").click()  # the second fill
     assert is_marked(tab)
     result = download(tab, "photo.png")

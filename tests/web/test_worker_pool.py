@@ -29,9 +29,9 @@ def test_delete_old_files_takes_results_and_halves_of_uploads(tmp_path: Path) ->
 
 def test_open_photo_does_not_wait_behind_a_fill(tmp_path: Path) -> None:
     pool = WorkerPool(1, 240, 10**7, str(tmp_path))
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (900, 900, 3), dtype=np.uint8)).save(tmp_path / "p.png")
-    mask = Image.new("1", (900, 900))
-    mask.paste(1, (9, 9, 891, 891))
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)).save(tmp_path / "p.png")
+    mask = Image.new("1", (1500, 1500))
+    mask.paste(1, (9, 9, 1491, 1491))
     mask.save(tmp_path / "mask.png")
     photo, wanted = str(tmp_path / "p.png"), threading.Event()
     wanted.set()
@@ -42,7 +42,7 @@ def test_open_photo_does_not_wait_behind_a_fill(tmp_path: Path) -> None:
 
     filling = threading.Thread(target=fill)
     filling.start()
-    assert pool.open_photo(photo, lambda: True, preview=False).width == 900
+    assert pool.open_photo(photo, lambda: True, preview=False).width == 1500
     assert filling.is_alive()
     wanted.clear()
     filling.join()

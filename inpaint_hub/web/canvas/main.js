@@ -351,6 +351,7 @@ class Page {
     const shown = await this.server.fetchFile(answer.shown)
     const exact = answer.patch && answer.patch !== answer.shown ? await this.server.fetchFile(answer.patch) : shown
     const file = new File([exact], answer.patch?.split('/').at(-1) ?? 'mask.png')
+    if (answer.patch) this.server.register(file, answer.patch)
     return {...answer, file, image: await createImageBitmap(shown)}
   }
 
@@ -441,7 +442,8 @@ class Page {
     }
     parts.undo.disabled = !history.canUndo
     parts.redo.disabled = !history.canRedo
-    parts.before.disabled = parts.divide.disabled = parts.download.disabled = !filled
+    parts.before.disabled = parts.divide.disabled = !filled
+    parts.download.disabled = !filled || this.#work !== null
     if (!filled) editor.divider = null
     parts.divide.ariaPressed = String(editor.divider !== null)
     parts.divider.hidden = editor.divider === null

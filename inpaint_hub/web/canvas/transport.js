@@ -16,7 +16,7 @@ export class Refused extends Error {
 }
 
 export class Server {
-  #files = new WeakMap()  // what was sent up: a promise of its path by file
+  #files = new WeakMap()  // what the server has: a promise of its path, by file
 
   constructor(config) {
     this.api = config.root + (config.api_prefix ?? '/gradio_api')
@@ -32,6 +32,11 @@ export class Server {
       this.#files.delete(file)
       throw error
     }
+  }
+
+  // Take note that the server has a file already: it made it.
+  register(file, path) {
+    this.#files.set(file, Promise.resolve(path))
   }
 
   // Let a file be sent again: the server has deleted it.
