@@ -144,7 +144,11 @@ class StopRequest:
             return
         self.requested, self._since = True, time.monotonic()
         if self._tell:  # print may be what was interrupted
-            after = "finishing this update and saving; once more stops at once" if self._deferred else "stopping"
+            after = (
+                "finishing this update and saving; once more stops at once"
+                if self._deferred
+                else "stopping; the same command goes on from what was saved"
+            )
             os.write(2, f"\n{signal.Signals(number).name}: {after}\n".encode())
         if not self._deferred:
             sys.exit(STOPPED)
