@@ -21,6 +21,7 @@ from ..hardware import bf16_slowdown, choose_threads, has_bf16
 from ..models.networks import Painter
 
 STOPPED = 75  # exit status of a run that was asked to stop: EX_TEMPFAIL of sysexits.h, "try again"
+AT_ONCE = "stopping; the same command goes on from what was saved"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 
 
