@@ -37,7 +37,7 @@ STROKES = (
 BRUSH_PX = 60
 WINDOW = {"width": 1000, "height": 720}
 WIDTH_PX = 800  # of the animated picture
-WAIT_S = 240
+WAIT_S = 600  # for a busy machine
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -53,7 +53,7 @@ def served_page() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port)}
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "INPAINT_TIME_LIMIT": str(WAIT_S)}
     process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + WAIT_S
     try:
