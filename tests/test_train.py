@@ -246,7 +246,8 @@ def test_a_stop_after_the_last_update_publishes_nothing_and_the_same_command_doe
     assert f"{number.name}: " in printed
     assert not (tmp_path / "run" / "README.md").exists()
     process = start(pictures, tmp_path / "run")
-    assert process.wait(timeout=200) == 0, process.communicate()[0]
+    printed = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, printed
     assert (run / "model.safetensors").read_bytes() == (tmp_path / "run" / "model.safetensors").read_bytes()
 
 

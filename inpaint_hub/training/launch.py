@@ -21,6 +21,7 @@ from ..hardware import bf16_slowdown, choose_threads, has_bf16
 from ..models.networks import InpaintingNetwork
 
 STOPPED = 75  # exit status of a run that was asked to stop: EX_TEMPFAIL of sysexits.h, "try again"
+AT_ONCE = "stopping; the same command goes on from what was saved"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 
 
@@ -144,7 +145,11 @@ class StopRequest:
             return
         self.requested, self._since = True, time.monotonic()
         if self._tell:  # print may be what was interrupted
-            after = "finishing this update and saving; once more stops at once" if self._deferred else "stopping"
+            after = (
+                "finishing this update and saving; once more stops at once"
+                if self._deferred
+                else "stopping; the same command goes on from what was saved"
+            )
             os.write(2, f"\n{signal.Signals(number).name}: {after}\n".encode())
         if not self._deferred:
             sys.exit(STOPPED)

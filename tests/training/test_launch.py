@@ -212,7 +212,7 @@ def test_stop_request_outside_of_training_ends_the_process_with_its_status(
     with StopRequest(), pytest.raises(SystemExit) as caught:
         signal.raise_signal(number)
     assert caught.value.code == STOPPED == 75
-    assert capfd.readouterr().err == f"\n{number.name}: stopping\n"
+    assert capfd.readouterr().err == f"\n{number.name}: stopping; the same command goes on from what was saved\n"
 
 
 @pytest.mark.parametrize("number", NUMBERS)
