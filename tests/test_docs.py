@@ -62,9 +62,11 @@ def commands() -> list[Command]:
 def workplace(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the documents name, as the current one."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    shutil.copytree(pictures, tmp_path / "path/to/images")
-    for folder in ("photos", "masks"):
-        (tmp_path / folder).mkdir()
+    for folder in ("path/to/images", "photos", "masks"):
+        (tmp_path / folder).mkdir(parents=True)
+    for path in pictures.iterdir():
+        with Image.open(path) as picture:
+            picture.resize((80, 72)).save(tmp_path / "path/to/images" / path.name)
     for name in ("cat.jpg", "desk-plant.jpg"):
         shutil.copy(ROOT / "examples" / name, tmp_path / "photos")
         with Image.open(ROOT / "examples" / name) as photo:
