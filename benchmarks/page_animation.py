@@ -158,6 +158,7 @@ def load_the_method(page: Any) -> None:
     """Fill an example, so that the server has loaded the method before the recording."""
     page.locator(".examples button").first.click()
     page.locator(".picture canvas").wait_for()
+    wait_until_idle(page)
     part(page, "fill").click()
     wait_until_filled(page)
 

@@ -136,8 +136,8 @@ def main() -> None:
     for method in METHODS:
         save(draw_method(method), IMAGES / f"method-{method}.jpg")
     for model in shipped():
-        details = FACE * 3 if model == "faces" else DETAILS
-        save(draw_model(model, details, "masked completed"), IMAGES / f"model-{model}.png")
+        shown = FACE * 3 if model == "faces" else DETAILS
+        save(draw_model(model, shown, "masked completed"), IMAGES / f"model-{model}.png")
     for model, details in CARDS.items():
         if model in shipped():
             picture = draw_model(model, details, "original masked completed")
