@@ -267,7 +267,7 @@ def test_a_run_is_resumed_with_its_images_wherever_they_are_and_with_no_others(
     assert process.returncode == 1
     assert re.search(r"started with other settings \(the images are others \(\d+ -> \d+ to train on\)\)", printed)
     process = start(pictures, tmp_path / "run", "--num_threads", "7")
-    assert "was started with 1 threads, and --num_threads is 7" in process.communicate(timeout=200)[0]
+    assert "started with other settings (num_threads 1 -> 7)" in process.communicate(timeout=200)[0]
 
 
 def test_a_run_whose_only_checkpoint_is_damaged_ends_with_a_sentence(pictures: Path, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def settings_of(run: Run) -> dict[str, Any]:
     settings |= {"masks": run.holes.digest(), "images": run.images.digest, "image_count": run.images.train.count}
     for name, value in (("shuffle_block", run.args.shuffle_block), ("processes", run.accelerator.num_processes)):
         settings[name] = value if run.stream else None  # a stream's order hangs on them
-    return settings | {"threads": run.threads if run.args.num_threads.isdecimal() else None}
+    return settings | {"num_threads": run.threads if run.args.num_threads.isdecimal() else None}
 
 
 def restore(saved: dict[str, Any], parts: dict[str, Any], settings: dict[str, Any]) -> TrainingState:
@@ -163,7 +163,9 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], settings: dict[str, An
     """
     state = TrainingState()
     then = Recipe().to_dict() | saved["settings"]  # a field that is new since then had its default
-    then["threads"] = saved.get("threads") if settings.get("threads") else None  # compared where a flag asks for some
+    then["num_threads"] = (
+        saved.get("threads") if settings.get("num_threads") else None
+    )  # compared where a flag asks for some
     if changed := checkpoint.changed_settings(then, settings):
         sys.exit(
             f"the run in --output_dir was started with other settings ({'; '.join(changed)}); choose another folder"
