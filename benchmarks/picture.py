@@ -38,7 +38,8 @@ SCRATCHES = ([(70, 30), (180, 120), (330, 170)], [(300, 10), (240, 110), (110, 2
 DETAILS = (("cat.jpg", (60, 0, 300)), ("desk-plant.jpg", (300, 60, 400)), ("meadow-tree.jpg", (0, 0, 545)))
 FACE = (("astronaut.jpg", (158, 54, 130)),)
 SMALL = ("cifar10", "context-encoder")  # trained on images of 32 px, the others on 64 px
-CARDS = {"faces": FACE * 8, "scenes": (*DETAILS, (HERO, (250, 0, 445))) * 2}
+PHOTOS = (*DETAILS, (HERO, (250, 0, 445))) * 2
+CARDS = {"faces": FACE * 8, "photos": PHOTOS, "scenes": PHOTOS}
 
 
 def read(name: str) -> Image.Image:

@@ -137,7 +137,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = EXPORT
     parser.add_argument(
-        "model", metavar="MODEL", help="a shipped model (cifar10, faces, flowers, scenes), a folder, owner/model"
+        "model", metavar="MODEL", help="a shipped model (cifar10, faces, flowers, photos, scenes), a folder, owner/model"
     )
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--overwrite", action="store_true", help="write it again if it is already there")

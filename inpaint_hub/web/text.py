@@ -189,6 +189,7 @@ METHOD_TITLES: dict[str, Row] = {  # what each is for, in three words; a method 
     "context-encoder": ("An older network", "Ein älteres Netz"),
     "faces": ("Faces", "Gesichter"),
     "flowers": ("Flowers", "Blumen"),
+    "photos": ("Small photos", "Kleine Fotos"),
     "scenes": ("Landscapes", "Landschaften"),
 }
 EXAMPLE_TITLES: dict[str, Row] = {  # what an example shows, by its file's name
