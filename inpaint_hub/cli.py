@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .methods import DEFAULT, NAMES, TELEA
+from .pretrained import shipped
 
 FILL = """\
 Fill the holes of a photo, or of a folder of photos. The photo goes out as it came in: format, size, EXIF, ICC
@@ -137,9 +138,9 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = EXPORT
     parser.add_argument(
-        "model", metavar="MODEL", help="a shipped model (cifar10, faces, flowers, photos, scenes), a folder, owner/model"
+        "model", metavar="MODEL", help=f"a shipped model ({', '.join(shipped())}), a folder, or owner/model"
     )
-    parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument("--output", type=Path, required=True, help="the .onnx or .pt2 file to write")
     parser.add_argument("--overwrite", action="store_true", help="write it again if it is already there")
 
 

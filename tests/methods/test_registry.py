@@ -22,7 +22,9 @@ if sys.version_info >= (3, 11):
     NAMES = list(METHODS)
 else:  # PyPatchMatch's first Python is 3.11
     NAMES = [name for name in METHODS if name not in ("patchmatch", "guided")]
-ONE_OF_EACH = [name for name in NAMES if name not in ("faces", "flowers", "photos", "scenes")]  # they share cifar10's code
+ONE_OF_EACH = [
+    name for name in NAMES if name not in shipped() or name in ("cifar10", "context-encoder")
+]  # of each kind
 FROM_LIBRARIES = [name for name in NAMES if name not in shipped()]
 
 HOLE = np.zeros((21, 17), dtype=bool)
