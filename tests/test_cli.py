@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -54,10 +53,8 @@ def test_help_comes_without_loading_anything_heavy() -> None:
 
 
 def test_help_names_every_method() -> None:
-    words = " ".join(run("fill", "--help").stdout.split())
-    named = re.search(r"--method METHOD (.*?) \(default", words)
-    assert named is not None
-    assert [name for name in re.findall(r"[\w-]+", named[1]) if name in METHODS] == list(METHODS)
+    words = " ".join(run("fill", "--help").stdout.split()).replace("- ", "-")  # argparse breaks lines at hyphens
+    assert ", ".join(METHODS) in words.split("--method METHOD")[1]
 
 
 def test_a_photo_and_its_mask_become_a_filled_photo(tmp_path: Path) -> None:
