@@ -70,6 +70,7 @@ from inpaint_hub.training.run import (
     IMAGES_OF_A_STREAM,
     Run,
     own_batch,
+    own_batches,
     piece_size,
     recalibrated,
     restore,
@@ -243,6 +244,7 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest) 
         bar_format="{percentage:3.0f}%, {n_fmt} of {total_fmt}, {rate_noinv_fmt}, {remaining} left{postfix}",
         disable=not accelerator.is_main_process,
     )  # fmt: skip
+    batches = own_batches(run, state.images_seen)
     started, stopping, early = time.perf_counter(), False, ends_early(run, state)
     while state.images_seen < run.total_images and not stopping and not early:
         # The updates.
@@ -253,8 +255,7 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest) 
         if recipe.interpolation < 1 and state.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
             state.before_adversarial = {name: weight.clone() for name, weight in run.averaged.named_parameters()}
         row_is_due = (state.step + 1) % args.logging_steps == 0
-        batch = own_batch(run, state.images_seen)
-        found = run_updates(run, updates, batch, state.images_seen, log_grad_norms=row_is_due)
+        found = run_updates(run, updates, next(batches), state.images_seen, log_grad_norms=row_is_due)
         found = mean_over_processes(found, accelerator)
         run.average.update_parameters(accelerator.unwrap_model(run.networks.generator))
         state.add(found, recipe.train_batch_size)

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import sys
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -27,6 +31,7 @@ from .train_step import Networks, train_step
 
 RECALIBRATION_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
 VALIDATIONS = 20  # at most in a run, unless --validation_steps says otherwise
+BATCHES_AHEAD = 8  # made in as many threads while a GPU computes
 IMAGES_OF_A_STREAM = 50_000  # an epoch where the source does not say: about CIFAR-10's
 
 
@@ -124,6 +129,24 @@ def own_batch(run: Run, images_seen: int) -> Batch:
     except ConnectionError as error:
         sys.exit(f"{error}; the same command goes on from the last checkpoint")
     return Batch(*map(torch.cat, zip(*own, strict=True)))
+
+
+def own_batches(run: Run, first: int) -> Iterator[Batch]:
+    """This process's batches from the image number `first` on, to the end of the run.
+
+    For a GPU they are made ahead in threads: each is a function of its place alone, so their order is theirs. A CPU has
+    no core to spare for that, and a stream is read in order.
+    """
+    places = iter(range(first, run.total_images, run.recipe.train_batch_size))
+    if run.accelerator.device.type == "cpu" or run.stream:
+        yield from (own_batch(run, place) for place in places)
+        return
+    with ThreadPoolExecutor(BATCHES_AHEAD) as pool:
+        ahead = deque(pool.submit(own_batch, run, place) for place in itertools.islice(places, BATCHES_AHEAD))
+        while ahead:
+            ready = ahead.popleft()
+            ahead.extend(pool.submit(own_batch, run, place) for place in itertools.islice(places, 1))
+            yield ready.result()
 
 
 def run_updates(

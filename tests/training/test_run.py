@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from inpaint_hub.data.dataset import Images, InMemory
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.training import run as module
 from inpaint_hub.training.recipes import Recipe
-from inpaint_hub.training.run import Run, recalibrated
+from inpaint_hub.training.run import Run, own_batch, own_batches, recalibrated
 
 
 def small_run(images: int, total_images: int, validation_steps: int | None = None) -> Run:
@@ -59,3 +61,17 @@ def test_recalibrated_measures_on_no_more_images_than_there_are(
     monkeypatch.setattr(module, "recalibrate_batchnorm", count)
     recalibrated(small_run(images, 1000), 16)
     assert sum(counted) == measured_on
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_own_batches_are_those_of_their_places_in_order_on_every_device(device: str) -> None:
+    random = torch.randint(0, 256, (10, 3, 16, 16), dtype=torch.uint8)
+    run = small_run(10, 200)
+    accelerator = SimpleNamespace(device=torch.device(device), num_processes=1, process_index=0)
+    images = run.images._replace(train=InMemory(random, 0))
+    run = dataclasses.replace(run, accelerator=accelerator, images=images)
+    batches = list(own_batches(run, 40))
+    assert len(batches) == 40
+    for number, batch in enumerate(batches):
+        alone = own_batch(run, 40 + 4 * number)
+        assert all(torch.equal(one, other) for one, other in zip(batch, alone, strict=True))
