@@ -47,7 +47,9 @@ def guided(image: np.ndarray, hole: np.ndarray, guide: Fill, /, *, seed: int = 0
         for box in boxes(left, SEARCH_PX):
             outer = search_window(left, box, SEARCH_PX)
             known, unknown, inner = result[outer.slices], left[outer.slices], box.moved(-outer.top, -outer.left)
-            filled = _choose(_candidates(known, unknown, inner, seed), known, unknown, inner, guide, seed, pool)
+            filled = _choose(
+                _candidates(known, unknown, inner, seed), known, unknown, inner, guide, seed=seed, pool=pool
+            )
             where = unknown[inner.slices]
             known[inner.slices][where] = filled[where]
             unknown[inner.slices] = False
@@ -71,6 +73,7 @@ def _choose(
     hole: np.ndarray,
     box: Window,
     guide: Fill,
+    *,
     seed: int,
     pool: Executor | None,
 ) -> np.ndarray:
