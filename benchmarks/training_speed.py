@@ -88,7 +88,7 @@ def main() -> None:
             networks = networks_for(recipe, size, accelerator, args.torch_compile)
             hole = Holes((size // 4, size // 2), {"rectangle": 1}).batch(0, 0, batch, (size, size))
             image = torch.rand(batch, 3, size, size)
-            data = Batch(*(x.to(accelerator.device) for x in (image, hole, bounding_boxes(hole))))
+            data = Batch(*(x.to(accelerator.device) for x in (image, hole, bounding_boxes(hole), torch.rand(batch, 8))))
             for name, updates in UPDATES.items():
                 work = partial(train_step, updates, recipe, accelerator, networks, data)
                 found = times(work, args.rounds, accelerator.device)

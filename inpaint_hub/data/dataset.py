@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from .holes import Holes, bounding_boxes
-from .rng import permutation, uniforms
+from .rng import AUGMENTATION, permutation, uniforms
 from .sources import DatasetConfig, in_threads, load, picture, short_side, title
 
 SPLITS = {"train": 0.90, "validation": 0.05, "test": 0.05}  # of all images (paper, Section IV)
@@ -295,11 +295,19 @@ def tensor(pixels: np.ndarray) -> Tensor:
 
 
 class Batch(NamedTuple):
-    """Consecutive images of a run (N, 3, S, S) in 0..1, a hole in each (N, 1, S, S) bool, the box (N, 4) around it."""
+    """Consecutive images of a run.
+
+    Attributes:
+        images: (N, 3, S, S) in 0..1.
+        holes: (N, 1, S, S) bool, one in each.
+        boxes: (N, 4) int64: top, left, bottom, right (exclusive) of each hole, px.
+        draws: (N, 8) uniform numbers in 0..1, which decide how DiffAugment changes each image.
+    """
 
     images: Tensor
     holes: Tensor
     boxes: Tensor
+    draws: Tensor
 
 
 def training_batch(
@@ -332,7 +340,8 @@ def training_batch(
         mirrored = torch.from_numpy(draws[:, 4] < 0.5)[:, None, None, None]
         batch = torch.where(mirrored, batch.flip(3), batch)
     where = holes.batch(seed, first, count, (resolution, resolution))
-    return Batch(batch, where, bounding_boxes(where))
+    augmentation = torch.from_numpy(uniforms(seed, first, count, stream=AUGMENTATION)).float()
+    return Batch(batch, where, bounding_boxes(where), augmentation)
 
 
 def crop(image: Tensor, draws: np.ndarray, crop_min: float, resolution: int) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 
 DRAWS = 8  # for each image: 0 to 3 its rectangle, 4 the flip, 5 to 7 the crop
 HOLE_DRAWS = 64  # for each image, from the stream SHAPE: 0 the kind of the hole, the rest its shape
-ORDER, SHAPE = 1, 2  # streams beside stream 0; each is a generator with another key
+ORDER, SHAPE, AUGMENTATION = 1, 2, 3  # streams beside stream 0; each is a generator with another key
 
 
 def uniforms(seed: int, first: int, count: int, draws: int = DRAWS, stream: int = 0) -> np.ndarray:
@@ -24,7 +24,7 @@ def uniforms(seed: int, first: int, count: int, draws: int = DRAWS, stream: int 
         first: The number of the first image.
         count: The number of images.
         draws: Numbers for each image, a multiple of four.
-        stream: 0, `ORDER` or `SHAPE`; streams are independent.
+        stream: 0, `ORDER`, `SHAPE` or `AUGMENTATION`; streams are independent.
 
     Returns:
         (count, draws) float64 in 0..1, excluding 1. Row i depends on the image number first + i alone.

@@ -65,6 +65,9 @@ class Recipe:
     adversarial_schedule: str = _setting(
         "", "smaller weights of it at the start, each up to a number of images seen: '0.1:100000'"
     )
+    diffaugment: bool = _setting(
+        False, "DiffAugment: random colors and shifts of what the discriminator sees, for small data sets"
+    )
     joint: bool = _setting(
         False, "one update of each network: real and fake together, reconstruct and adversarial together"
     )

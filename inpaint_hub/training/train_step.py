@@ -17,6 +17,7 @@ from ..data.dataset import Batch
 from ..models.feature_discriminator import SMALLEST_INPUT_PX, FeatureDiscriminator, place_weights
 from ..models.features import FeatureNetwork
 from ..models.networks import composite, frozen
+from . import diffaugment
 from .losses import (
     ADVERSARIAL_LOSSES,
     discriminator_inputs,
@@ -115,7 +116,7 @@ class _Step:
         # The mean over all processes, so that every hole pixel counts the same.
         self.hole_px = self.accelerator.reduce(hole.sum().float(), "mean") / self.pieces
         self.images, self.holes = image.chunk(self.pieces), hole.chunk(self.pieces)
-        self.boxes = self.batch.boxes.chunk(self.pieces)
+        self.boxes, self.draws = self.batch.boxes.chunk(self.pieces), self.batch.draws.chunk(self.pieces)
         self.masked = self.generator.masked(image, hole).chunk(self.pieces)
         self.predictions: dict[int, Tensor] = {}  # of each piece, for the discriminator
         if self.one_pass:
@@ -177,9 +178,12 @@ class _Step:
         )
         loss = self._record("reconstruct", error)
         if recipe.perceptual_weight:
-            if inputs is None or not self._on_features:
-                inputs = self._maps(self._completed(piece, prediction), piece)
-            original = self._discriminator_inputs("original", piece) if self._on_features else self._maps(image, piece)
+            if shared := self._on_features and not recipe.diffaugment:
+                original = self._discriminator_inputs("original", piece)
+            else:
+                original = self._maps(self._feature_inputs(image, piece))
+            if inputs is None or not shared:
+                inputs = self._maps(self._feature_inputs(self._completed(piece, prediction), piece))
             loss = loss + recipe.perceptual_weight * self._record("perceptual", perceptual_loss(inputs, original))
         return loss
 
@@ -234,15 +238,20 @@ class _Step:
     def _inputs_of(self, image: Tensor, piece: int) -> tuple[Tensor, ...]:
         """The discriminator's inputs of images: both views, or the feature maps of both."""
         if self._on_features:
-            return self._maps(image, piece)
-        return discriminator_inputs(image, self.boxes[piece], self.discriminator.image_size)
+            views = self._feature_inputs(image, piece)
+        else:
+            views = discriminator_inputs(image, self.boxes[piece], self.discriminator.image_size)
+        if self.recipe.diffaugment:
+            draws = self.draws[piece]
+            views = tuple(diffaugment.shift(diffaugment.change_color(view, draws), draws) for view in views)
+        return self._maps(views) if self._on_features else views
 
-    def _maps(self, image: Tensor, piece: int) -> tuple[Tensor, ...]:
-        """The feature maps of both views: four of the whole image, then four of the local patch."""
+    def _maps(self, views: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The feature maps of views: four of the whole image, then four of the local patch."""
         assert self.networks.features is not None
         # In bf16 a CPU takes twice as long for the gradient of depthwise convolutions, a GPU half as long.
-        with self.accelerator.autocast() if image.is_cuda else nullcontext():
-            maps_of_views = [self.networks.features(view) for view in self._feature_inputs(image, piece)]
+        with self.accelerator.autocast() if views[0].is_cuda else nullcontext():
+            maps_of_views = [self.networks.features(view) for view in views]
         return tuple(x for maps in maps_of_views for x in maps)
 
     def _feature_inputs(self, image: Tensor, piece: int) -> tuple[Tensor, ...]:
@@ -253,7 +262,10 @@ class _Step:
         """The weights of the logits; None is equal weights."""
         if not self._on_features:
             return None
-        return place_weights(self._feature_inputs(self.holes[piece].float(), piece), inputs)
+        views = self._feature_inputs(self.holes[piece].float(), piece)
+        if self.recipe.diffaugment:
+            views = tuple(diffaugment.shift(view, self.draws[piece]) for view in views)
+        return place_weights(views, inputs)
 
 
 def mean_over_processes(figures: dict[str, Tensor], accelerator: Any) -> dict[str, Tensor]:

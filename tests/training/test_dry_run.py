@@ -21,7 +21,7 @@ def test_estimate_run_lists_settings_phases_and_parameters() -> None:
 
     def batch_at(images_seen: int) -> Batch:
         batches.append(images_seen)
-        return Batch(torch.zeros(1), torch.zeros(1), torch.zeros(1))
+        return Batch(*[torch.zeros(1)] * 4)
 
     parts = {"generator": nn.Linear(999, 1000), "discriminator": nn.Linear(499, 1000)}
     text = estimate_run(recipe, parts, 1000, run_updates, batch_at)

@@ -63,7 +63,7 @@ def test_an_update_moves_its_own_network_and_leaves_the_others_weights_and_gradi
         weight.grad = torch.zeros_like(weight)  # of the idle network, these must still be there afterwards
     before = snapshot(generator), snapshot(discriminator)
     networks = Networks(generator, discriminator, *make_optimizers(recipe, generator, discriminator), FEATURES)
-    batch = Batch(torch.rand(4, 3, 32, 32), HOLES, BOXES)
+    batch = Batch(torch.rand(4, 3, 32, 32), HOLES, BOXES, torch.rand(4, 8))
     errors = train_step(updates, recipe, Accelerator(cpu=True), networks, batch, log_grad_norms=True)
     assert set(updates) - {"joint", "discriminate"} <= set(errors)
     assert {f"grad_norm_{update}" for update in updates} <= set(errors)
@@ -78,7 +78,7 @@ def test_the_papers_adversarial_update_judges_a_new_forward_pass() -> None:
     passes = []
     generator.register_forward_hook(lambda *call: passes.append(call[2].detach()))
     networks = Networks(generator, discriminator, *make_optimizers(recipe, generator, discriminator))
-    batch = Batch(torch.rand(4, 3, 32, 32), HOLES, BOXES)
+    batch = Batch(torch.rand(4, 3, 32, 32), HOLES, BOXES, torch.rand(4, 8))
     train_step(recipe.updates_at(0), recipe, Accelerator(cpu=True), networks, batch)
     assert len(passes) == 2
     inside = HOLES.expand_as(passes[0])
@@ -93,7 +93,7 @@ def after(updates: tuple[str, ...], preset: str, pieces: int, training: bool) ->
     hole = Holes((4, 8), {"rectangle": 1}).batch(0, 0, 8, (16, 16))
     descents = [[torch.optim.SGD(network.parameters(), 1.0)] for network in (generator, discriminator)]
     networks = Networks(generator, discriminator, *descents, FEATURES)
-    batch = Batch(torch.rand(8, 3, 16, 16), hole, bounding_boxes(hole))
+    batch = Batch(torch.rand(8, 3, 16, 16), hole, bounding_boxes(hole), torch.rand(8, 8))
     train_step(updates, recipe, Accelerator(cpu=True), networks, batch)
     return generator, discriminator
 
