@@ -3,13 +3,15 @@
     PYTHONPATH=. python benchmarks/results.py --faces path/to/faces --scenes path/to/scenes --flowers path/to/flowers
 
 `make results ARGS="..."` is the same; `--quick` takes 200 images of each set, and minutes. Sets that are not given are
-left out, and RESULTS.md says so. Figures go to benchmarks/results/; the blind votes are in benchmarks/votes.json.
+left out, and RESULTS.md says so. `--paper` is the folder of a run of the preset `paper`, whose model, error curves and
+samples are shown. Figures go to benchmarks/results/; the blind votes are in benchmarks/votes.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from inpaint_hub.pretrained import shipped
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+PAPERS_PICTURES = ("errors.png", "samples.png")  # of the run of its preset
 DILATION = RESULTS / "dilation.json"  # written by benchmarks/dilation.py, which trains two models for it
 QUICK = 200
 CLASSICAL = ["telea", "navier-stokes", "biharmonic", "patchmatch"]
@@ -36,15 +39,20 @@ GENERATIONS = {  # the paper's rows, and the methods of each
     "GAN, global and local discriminator": ["cifar10"],
 }
 SHOWN = ("biharmonic", "patchmatch", "context-encoder", "scenes")  # one of each generation
+ELSEWHERE = ("psnr_hole", "feature_distance")  # of sizes and sets that a method was not made for
+ON_EVERY_SET = ("psnr_hole", "gradient_energy", "feature_distance", "kernel_distance")
 SETS = {"cifar10": (32, (8, 16)), "scenes": (64, (16, 36)), "faces": (64, (16, 36)), "flowers": (64, (16, 36))}  # px
 
 
-def measured(name: str, data: str, kinds: str, methods: list[str], count: int | None, folder: Path) -> dict[str, Any]:
-    """Measure methods on a set, and write the rows and what was compared to FOLDER/NAME-KINDS.json."""
+def measured(
+    name: str, data: str, kinds: str, methods: dict[str, str], count: int | None, folder: Path
+) -> dict[str, Any]:
+    """Measure methods, by what they are called here, on a set; write rows and facts to FOLDER/NAME-KINDS.json."""
     resolution, sides = SETS[name]
     print(f"\n{name}, {kinds}")
     facts, images, holes = load_inputs(data, resolution=resolution, kinds=kinds, sides=sides, count=count)
-    rows, _ = compare(methods, images, holes)
+    of_method, _ = compare([*methods.values()], images, holes)
+    rows = {name: of_method[method] for name, method in methods.items()}
     kept = f"{name}-{kinds}"
     (folder / f"{kept}.json").write_text(json.dumps(facts | {"methods": rows}, indent=1) + "\n")
     if kinds == "spread":
@@ -94,13 +102,15 @@ def papers_table(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]]) 
     rect = found["cifar10, rectangle"]["rows"]
     other = found.get("scenes, rectangle", {}).get("rows")
     heading = [
-        "generation", "PSNR in the hole, dB", "local consistency: seam error", "semantics: same label",
-        "semantics: Fréchet distance", "other sizes: PSNR on scenes at 64 px, dB",
+        "generation", "PSNR in the hole, dB", "local consistency: seam error", "texture: gradient energy",
+        "semantics: same label", "semantics: Fréchet distance", "other sizes: PSNR on scenes at 64 px, dB",
+        "the same: feature distance",
     ]  # fmt: skip
     lines = [heading, ["---"] * len(heading)]
     for generation, methods in GENERATIONS.items():
-        figures = [cell(rect, methods, figure) for figure in ("psnr_hole", "seam", "same_label", "frechet")]
-        lines.append([generation, *figures, cell(other, methods, "psnr_hole") if other else "not measured"])
+        shown = ("psnr_hole", "seam", "gradient_energy", "same_label", "frechet")
+        elsewhere = [cell(other, methods, figure) if other else "not measured" for figure in ELSEWHERE]
+        lines.append([generation, *(cell(rect, methods, figure) for figure in shown), *elsewhere])
     text = report.markdown_table(lines)
     if votes:
         text += "\nNovel objects, by blind votes (ties half), 95 % intervals:\n\n"
@@ -113,18 +123,31 @@ def papers_table(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]]) 
     return text
 
 
-def matrix(found: dict[str, dict[str, Any]]) -> str:
-    """In-hole PSNR of each model on each data set, and of the best method without a network."""
+def matrix(found: dict[str, dict[str, Any]], figure: str) -> str:
+    """A figure of each model on each data set, and of the best method without a network."""
     sets = [name for name in SETS if f"{name}, rectangle" in found]
-    heading = ["PSNR in the hole, dB", *(f"on {name}" for name in sets)]
+    heading = [report.COLUMNS[figure].heading, *(f"on {name}" for name in sets)]
     lines = [heading, ["---"] * len(heading)]
     for model in [*shipped(), "best without a network"]:
         cells = []
         for name in sets:
             rows = found[f"{name}, rectangle"]["rows"]
-            cells.append(cell(rows, CLASSICAL if model.startswith("best") else [model], "psnr_hole"))
+            cells.append(cell(rows, CLASSICAL if model.startswith("best") else [model], figure))
         lines.append([f"trained on {model}" if model in SETS else model, *cells])
     return report.markdown_table(lines)
+
+
+def papers_recipe(rows: dict[str, Any]) -> list[str]:
+    """The section on the run of the preset `paper`, if it was measured."""
+    if "paper" not in rows:
+        return []
+    return [
+        "## The paper's own recipe",
+        "The preset `paper`: four updates an iteration, all of them MSE, reconstruction over the whole image, from the"
+        " first image on (Section IV); 320,000 images, as many as `cifar10` saw. It is the row `paper` above.",
+        "![The errors of the four updates](benchmarks/results/paper-errors.png)",
+        "![Original, masked, completed](benchmarks/results/paper-samples.png)",
+    ]
 
 
 def main() -> None:
@@ -132,6 +155,7 @@ def main() -> None:
     parser.add_argument("--cifar10", default="uoft-cs/cifar10", help="CIFAR-10 on the Hub, or a folder")
     for name in ("faces", "scenes", "flowers"):
         parser.add_argument(f"--{name}", help="a folder, or a data set on the Hub")
+    parser.add_argument("--paper", type=Path, help="the folder of a run of the preset paper")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} images of each set")
     parser.add_argument("--output", type=Path, default=ROOT / "RESULTS.md")
     parser.add_argument("--figures", type=Path, default=RESULTS, help="the folder for figures")
@@ -145,10 +169,16 @@ def main() -> None:
             missing.append(name)
             continue
         methods = [*CLASSICAL, *own] if name == "cifar10" else CLASSICAL
-        methods = list(dict.fromkeys([*methods, *shipped()]))
-        found[f"{name}, rectangle"] = measured(name, data, "rectangle", methods, count, args.figures)
+        named = {method: method for method in [*methods, *shipped()]}
+        if name == "cifar10" and args.paper:
+            named["paper"] = str(args.paper)
+        found[f"{name}, rectangle"] = measured(name, data, "rectangle", named, count, args.figures)
         if name == "cifar10":
-            found["cifar10, spread"] = measured(name, data, "spread", [*CLASSICAL, *own], count, args.figures)
+            spread = {method: method for method in [*CLASSICAL, *own]}
+            found["cifar10, spread"] = measured(name, data, "spread", spread, count, args.figures)
+    if args.paper:
+        for picture in PAPERS_PICTURES:
+            shutil.copyfile(args.paper / picture, args.figures / f"paper-{picture}")
     example_sheet([*CLASSICAL, *shipped()], args.figures / "examples.png")
     example_sheet(SHOWN, args.figures / "generations.png")
     votes = json.loads((ROOT / "benchmarks" / "votes.json").read_text())
@@ -181,6 +211,7 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
         " against originals. ± is half a 95 % interval; the seam error is of gradients across the hole's edge.",
         "## CIFAR-10, rectangles of 8 to 16 px",
         report.figures_table(rows),
+        *papers_recipe(rows),
         "## By area and by place of the hole",
         f"{spread['facts']['images']:,} images, a rectangle in each, of any area up to 60 % and as often inside as at"
         " one side as in a corner. The models were trained on holes of 6 to 25 % of the area.",
@@ -203,7 +234,7 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
         "## Every model on every data set",
         "Rectangles of 8 to 16 px at 32 px, of 16 to 36 px at 64 px. A context encoder knows one size, and sees others"
         " scaled.",
-        matrix(found),
+        *(matrix(found, figure) for figure in ON_EVERY_SET),
         "![The public-domain photos, filled by every method](benchmarks/results/examples.png)",
         "*Details of the example photos at 64 px, unpicked.*",
         (ROOT / "benchmarks" / "findings.md").read_text(encoding="utf-8"),
