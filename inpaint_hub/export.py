@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .files import replacing
+from .imaging.blending import blend_seam
 from .models.context_encoder import ContextEncoder
 from .models.fused_generator import FusedGenerator
 from .models.loading import load_network
@@ -29,8 +30,8 @@ EXAMPLE = torch.zeros(2, 30, 31, 3, dtype=torch.uint8), torch.zeros(2, 30, 31, d
 def export(name: Any, output: str | Path) -> int | None:
     """Export a generator as a model of free batch, height and width; `USAGE` says what it takes and gives.
 
-    Scaling, padding and pasting are part of the model. It is one pass of the network in float32: unlike `Inpainter`, it
-    does not fill holes wider than those of training coarse to fine.
+    Scaling, padding, blending and pasting are part of the model. It is one pass of the network in float32: unlike
+    `Inpainter`, it does not fill holes wider than those of training coarse to fine.
 
     Args:
         name: A shipped name, a folder, or "owner/model" on the Hub.
@@ -103,7 +104,8 @@ class _ExportedFill(nn.Module):
         hole = mask > 127
         height, width = mask.shape[1:]
         where = hole[:, None]
-        x = torch.where(where, self.fill_color, image.permute(0, 3, 1, 2).float() / 255)
+        original = image.permute(0, 3, 1, 2).float() / 255
+        x = torch.where(where, self.fill_color, original)
         x = torch.cat([x, where.float()], dim=1)
         for axis, size in ((2, height), (3, width)):  # to a multiple of 4, by repeating the border
             x = x.index_select(axis, torch.arange((size + STRIDE - 1) // STRIDE * STRIDE).clamp(max=size - 1))
@@ -114,5 +116,6 @@ class _ExportedFill(nn.Module):
                 x = F.conv2d(x, weight, bias, layer.stride, layer.dilation * (layer.kernel // 2), layer.dilation)
             if layer is not self.table[-1]:
                 x = x.relu()
-        prediction = torch.sigmoid(x)[:, :, :height, :width].permute(0, 2, 3, 1)
-        return torch.where(hole[..., None], (255 * prediction).round().to(torch.uint8), image)
+        filled = blend_seam(torch.where(where, torch.sigmoid(x)[:, :, :height, :width], original), where, ~where)
+        filled = filled.permute(0, 2, 3, 1)
+        return torch.where(hole[..., None], (255 * filled).round().to(torch.uint8), image)

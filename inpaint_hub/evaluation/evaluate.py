@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data.holes import Holes
+from ..imaging.blending import blend_seam
 from ..methods.classical import CLASSICAL, PATCH_BASED
 from ..metrics import METRICS
 from ..models.networks import InpaintingNetwork, composite
@@ -42,7 +43,7 @@ def evaluation_holes(count: int, size: int, holes: Holes) -> Tensor:
 
 @torch.inference_mode()
 def complete(generator: InpaintingNetwork, images: Tensor, holes: Tensor) -> np.ndarray:
-    """Fill holes with a generator in one pass, without windows and scales.
+    """Fill holes with a generator in one pass, without windows and scales, and blend the seams.
 
     Args:
         generator: The network; it is set to eval mode.
@@ -55,8 +56,10 @@ def complete(generator: InpaintingNetwork, images: Tensor, holes: Tensor) -> np.
     device, results = generator.fill_color.device, []
     for some_images, some_holes in zip(images.split(256), holes.split(256), strict=True):
         image, hole = some_images.to(device), some_holes.to(device)
-        prediction = generator.eval()(generator.masked(image.float() / 255, hole))
-        results.append(composite(image, (prediction * 255).round().to(torch.uint8), hole).permute(0, 2, 3, 1).cpu())
+        original = image.float() / 255
+        prediction = generator.eval()(generator.masked(original, hole))
+        filled = blend_seam(composite(original, prediction, hole), hole, ~hole)
+        results.append((filled * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu())
     return torch.cat(results).numpy()
 
 

@@ -40,6 +40,12 @@ class Window(NamedTuple):
             min(shape[1], -(-(self.right + context_px) // multiple) * multiple),
         )
 
+    def intersection(self, other: Window) -> Window | None:
+        """Find the box that both boxes share; None if they share none."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
+        return Window(top, left, bottom, right) if top < bottom and left < right else None
+
     def moved(self, down: int, right: int) -> Window:
         """Move the box `down` and `right` px further."""
         return Window(self.top + down, self.left + right, self.bottom + down, self.right + right)

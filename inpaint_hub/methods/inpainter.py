@@ -11,9 +11,10 @@ import torch
 
 from ..hardware import has_bf16
 from ..imaging import contract
+from ..imaging.blending import ITERATIONS, blend_seam
 from ..imaging.contract import ImageLike, Patch, known_pixels
 from ..imaging.resampling import downscale, proximity_weights, resize, upscale
-from ..imaging.windows import Window, boxes, downscale_factor, exceeds_distance, square
+from ..imaging.windows import Window, bounding_box, boxes, downscale_factor, exceeds_distance, square
 from ..models.context_encoder import ContextEncoder
 from ..models.fused_generator import ONE_LEVEL, FusedGenerator, Plan, plan, probe_difference
 from ..models.loading import load_network
@@ -108,7 +109,7 @@ class Inpainter:
             return image
         patches = []
         for number in range(len(hole)):  # one by one: neighbours in a batch change nothing
-            found = self._filled(values[number], hole[number], quiet)
+            found = _blended(values[number], hole[number], self._filled(values[number], hole[number], quiet))
             patches += [
                 Patch(number, box.top, box.left, hole[number][box.slices], prediction) for box, prediction in found
             ]
@@ -155,8 +156,8 @@ class Inpainter:
     def _coarse_to_fine(self, values: np.ndarray, hole: np.ndarray, box: Window, shrink: int) -> np.ndarray:
         """(h, w, 3) in 0..1 for a box that is filled `shrink` times smaller first, which is coherent, and soft.
 
-        Then at half that, a quarter, and so on: near the known pixels, where each scale knows what it
-        does, its prediction takes over.
+        Then at half that, a quarter, and so on: a ring along the known pixels is filled anew, between them and the
+        scale before, and takes over towards them. Each scale is blended with what is known.
         """
         outer = box.grown(max(CONTEXT_PX, shrink * self._side // 2), STRIDE * shrink, hole.shape)
         where = hole[outer.slices]
@@ -168,13 +169,43 @@ class Inpainter:
                 np.ones(small.shape, np.float32) if scale == shrink else proximity_weights(small, self._side // TRUST)
             )
             wanted = small & (trust > 0)
-            for part, prediction in self._exact(image, small, boxes(wanted, COST_PX)):
+            before, _ = downscale(filled, np.zeros_like(where), scale)
+            image[small & ~wanted] = before[small & ~wanted]
+            for part, prediction in self._exact(image, wanted, boxes(wanted, COST_PX)):
                 image[part.slices][wanted[part.slices]] = prediction[wanted[part.slices]]
-            trust = trust[:, :, None]
+            image, trust = _blend(image, wanted, ~small), trust[:, :, None]
             filled *= 1 - upscale(trust, where, scale)
             filled += upscale(trust * image, where, scale)  # so that what is not trusted is not smeared in
             scale //= 2
         return filled[box.moved(-outer.top, -outer.left).slices]
+
+
+def _blended(
+    values: np.ndarray, hole: np.ndarray, found: list[tuple[Window, np.ndarray]]
+) -> list[tuple[Window, np.ndarray]]:
+    """The boxes of a photo and their predictions, blended with what is known around them, box by box."""
+    results = []
+    for box, _ in found:
+        window = box.grown(ITERATIONS + 1, 1, hole.shape)  # what the blended box depends on
+        where = hole[window.slices]
+        image = known_pixels(values[window.slices], where)
+        for part, prediction in found:  # a wide hole may lie in several boxes
+            if common := part.intersection(window):
+                here, there = common.moved(-window.top, -window.left), common.moved(-part.top, -part.left)
+                inside = where[here.slices] & hole[common.slices]
+                image[here.slices][inside] = prediction[there.slices][inside]
+        results.append((box, _blend(image, where, ~where)[box.moved(-window.top, -window.left).slices]))
+    return results
+
+
+def _blend(image: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """`blend_seam` of one image (H, W, 3), computed where the hole is."""
+    part = bounding_box(hole).grown(1, 1, hole.shape).slices
+    planes = image[part].transpose(2, 0, 1), hole[part][None], known[part][None]
+    blended = blend_seam(*(torch.from_numpy(array)[None] for array in planes))
+    result = image.copy()
+    result[part] = blended[0].permute(1, 2, 0).numpy()
+    return result
 
 
 class FixedSize(Inpainter):
