@@ -10,6 +10,7 @@ import torch
 from hypothesis import assume, given, settings
 from strategies import cases, changed_under, image_of, pixels_of
 
+from inpaint_hub.imaging.blending import blend_seam
 from inpaint_hub.methods.inpainter import FixedSize
 from inpaint_hub.models.context_encoder import ChannelWise, ContextEncoder
 from inpaint_hub.models.networks import composite
@@ -50,12 +51,13 @@ def test_a_bottleneck_pixel_depends_on_every_pixel_of_the_image() -> None:
     assert (x.grad[0].abs().sum(dim=0) > 0).all()
 
 
-def test_an_image_of_its_size_is_filled_by_one_pass_over_it() -> None:
+def test_an_image_of_its_size_is_filled_by_one_pass_over_it_and_blended() -> None:
     image, hole = image_of("tensor-float32-3", 32, 32, seed=1), torch.zeros(32, 32, dtype=torch.bool)
     hole[0:12, 20:32] = True
+    where = hole[None, None]
     with torch.no_grad():
-        prediction = NETWORK(NETWORK.masked(image[None], hole[None, None]))[0]
-    assert torch.allclose(FILL(image, hole), composite(image, prediction, hole), atol=1e-6)
+        filled = composite(image[None], NETWORK(NETWORK.masked(image[None], where)), where)
+    assert torch.allclose(FILL(image, hole), blend_seam(filled, where, ~where)[0], atol=1e-6)
 
 
 @settings(max_examples=40)
