@@ -355,8 +355,8 @@ PRESETS: dict[str, Recipe] = {
         reconstruction_loss="l1",
         perceptual_weight=0.6,
         adversarial_loss="hinge",
-        adversarial_schedule="0.1:112000",  # first what belongs there, then how sharp it is
-        adversarial_weight=0.3,
+        adversarial_schedule="0.1:208000",  # first what belongs there, then how sharp it is
+        adversarial_weight=0.2,
         joint=True,
         ema_half_life=10_000,
     ),
