@@ -1,6 +1,6 @@
 """What it costs that a hole is cut off by the image's edge: the same hole inside its image and at its border.
 
-    PYTHONPATH=. python benchmarks/border.py --model scenes --data path/to/scenes
+    PYTHONPATH=. python benchmarks/border.py --model photos --data path/to/scenes
     PYTHONPATH=. python benchmarks/border.py --model faces --data path/to/faces --resolution 64 --hole 24
 
 A square hole of `--hole` px lies in the middle of a large crop of each held-out image, which is filled as it is, and
@@ -27,7 +27,7 @@ def decibels(error: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", nargs="+", default=["scenes"], help="shipped names, folders, or ids on the Hub")
+    parser.add_argument("--model", nargs="+", default=["photos"], help="shipped names, folders, or ids on the Hub")
     parser.add_argument("--data", required=True, help="a data set on the Hub, or a folder")
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--resolution", type=int, default=64, help="images are cut to their centre square of this side")

@@ -39,7 +39,7 @@ DETAILS = (("cat.jpg", (60, 0, 300)), ("desk-plant.jpg", (300, 60, 400)), ("mead
 FACE = (("astronaut.jpg", (158, 54, 130)),)
 SMALL = ("cifar10", "context-encoder")  # trained on images of 32 px, the others on 64 px
 PHOTOS = (*DETAILS, (HERO, (250, 0, 445))) * 2
-CARDS = {"faces": FACE * 8, "photos": PHOTOS, "scenes": PHOTOS}
+CARDS = {"faces": FACE * 8, "photos": PHOTOS}
 
 
 def read(name: str) -> Image.Image:

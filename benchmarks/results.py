@@ -38,7 +38,7 @@ GENERATIONS = {  # the paper's rows, and the methods of each
     "context encoder": ["context-encoder"],
     "GAN, global and local discriminator": ["cifar10"],
 }
-SHOWN = ("biharmonic", "patchmatch", "context-encoder", "scenes")  # one of each generation
+SHOWN = ("biharmonic", "patchmatch", "context-encoder", "photos")  # one of each generation
 ELSEWHERE = ("psnr_hole", "feature_distance")  # of sizes and sets that a method was not made for
 ON_EVERY_SET = ("psnr_hole", "gradient_energy", "feature_distance", "kernel_distance")
 SETS = {"cifar10": (32, (8, 16)), "scenes": (64, (16, 36)), "faces": (64, (16, 36)), "flowers": (64, (16, 36))}  # px

@@ -30,7 +30,7 @@ sheet of fills, curves. The images are a data set's held-out ones, which no run 
 same command gives the same figures again, times and memory aside.
 
   inpaint-hub compare --output compared                                    CIFAR-10, rectangles of 8 to 16 px
-  inpaint-hub compare path/to/images --output compared --resolution 128 --sides 40 70 --methods telea scenes
+  inpaint-hub compare path/to/images --output compared --resolution 128 --sides 40 70 --methods telea photos
   inpaint-hub compare --output compared --holes spread                     of up to 60 % of the image"""
 EXPORT = """\
 Write a model as one ONNX file of free batch, height and width. Scaling, padding and pasting are inside: give it a photo

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .inpainter import Inpainter
 
 
-GUIDE = "scenes"  # the shipped model that knows photos
+GUIDE = "photos"  # the shipped model that knows photos
 
 
 class Method(Protocol):

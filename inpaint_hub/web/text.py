@@ -190,7 +190,6 @@ METHOD_TITLES: dict[str, Row] = {  # what each is for, in three words; a method 
     "faces": ("Faces", "Gesichter"),
     "flowers": ("Flowers", "Blumen"),
     "photos": ("Small photos", "Kleine Fotos"),
-    "scenes": ("Landscapes", "Landschaften"),
 }
 EXAMPLE_TITLES: dict[str, Row] = {  # what an example shows, by its file's name
     "astronaut.jpg": ("An astronaut before a flag", "Eine Astronautin vor einer Flagge"),
