@@ -326,7 +326,7 @@ def build(model: str = DEFAULT_METHOD, **limits: int) -> Page:
     with Page(title=text.TITLE, analytics_enabled=False, delete_cache=(min(60, limit["keep"]), limit["keep"])) as page:
         page.methods = [choice.name for choice in text.choices(model)]
         max_pixels = limit["max_megapixels"] * 10**6
-        page.pool = WorkerPool(limit["concurrency"], limit["time_limit"], max_pixels, page.GRADIO_CACHE)
+        page.pool = WorkerPool(limit["concurrency"], limit["time_limit"], max_pixels, page.GRADIO_CACHE, model)
         endpoints = Endpoints(page.pool, model)
         gr.HTML(
             html_template=(CANVAS / "canvas.html").read_text(encoding="utf-8"),
@@ -465,6 +465,7 @@ def launch_options(page: Page, **limits: int) -> dict[str, Any]:
                 await asyncio.sleep(max(1, min(60, limits["keep"])))
                 await asyncio.to_thread(delete_old_files, page.GRADIO_CACHE, limits["keep"])
 
+        page.pool.start()
         task = asyncio.create_task(delete())
         yield
         task.cancel()
