@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..files import write_atomically
-from ..hardware import allowed_threads
+from ..hardware import allowed_threads, one_torch_thread
 from ..imaging import contract, encoding, masks, photo
 from ..imaging.contract import ImageLike, Patch
 from ..imaging.windows import window_around
@@ -188,7 +188,9 @@ def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndar
     from .guided import guided  # with it comes PyTorch
 
     def network(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-        return np.asarray(_shipped_generator(shipped_folder(GUIDE))(image, hole, seed=seed, quiet=True))
+        generator = _shipped_generator(shipped_folder(GUIDE))
+        with one_torch_thread():
+            return np.asarray(generator(image, hole, seed=seed, quiet=True))
 
     return guided(image, hole, network, seed=seed, threads=allowed_threads())
 
