@@ -103,6 +103,7 @@ TEXTS: dict[str, Row] = {
     "filling": ("Filling", "Wird gefüllt"),
     "saving": ("Saving", "Wird gespeichert"),
     "working": ("Working", "In Arbeit"),
+    "next": ("Next: {next}", "Danach: {next}"),
     "waiting": ("Waiting, {count} before you", "Warten, {count} vor dir"),
     # What came of it
     "filled": ("{pixels} pixels filled in {seconds} s. {method}.", "{pixels} Pixel in {seconds} s gefüllt. {method}."),
