@@ -441,7 +441,8 @@ def test_page_events_take_no_file_that_was_not_uploaded_and_leave_no_traceback(
 ) -> None:
     fitting = page_request(server, tmp_path)
     box = [0, 0, 4, 4]
-    for path in ("/etc/passwd", str(app.EXAMPLES / "cat.jpg"), str(ROOT / "app.py"), "http://127.0.0.1:9/x", "", "\0", "x" * 9999):
+    ours = str(app.EXAMPLES / "cat.jpg"), str(ROOT / "app.py")
+    for path in ("/etc/passwd", *ours, "http://127.0.0.1:9/x", "", "\0", "x" * 9999):
         for file in ({"path": path, "meta": {"_type": "gradio.FileData"}}, {"path": path}):
             for changed in ({"photo": file}, {"mask": file}, {"edits": [{"file": file, "box": box}]}):
                 assert len(output_of(server, event, fitting | changed)["error"]) > 20

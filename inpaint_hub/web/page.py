@@ -76,9 +76,10 @@ def build(model: str, examples: Path, limits: Mapping[str, int]) -> Page:
         with gr.Accordion(I18N("networks"), open=False, elem_id="networks"):
             _show_cards(model)
         with gr.Accordion(I18N("api"), open=False, elem_id="api"):
-            gr.Markdown(text.API_INTRODUCTION.format(methods=", ".join(f"`{name}`" for name in METHODS)))
             gr.HTML(
-                js_on_load=_import_js("snippets.js", "showSnippets(element, props.snippets)"),
+                js_on_load=_import_js("snippets.js", "showSnippets(element, props)"),
+                texts={language: text.column(language) for language in text.LANGUAGES},
+                methods=list(METHODS),
                 snippets=text.SNIPPETS,
                 elem_id="snippets",
             )
@@ -126,22 +127,25 @@ def _describe_examples(folder: Path) -> list[dict[str, Any]]:
 
 def _show_cards(model: str) -> None:
     """What the page's own network and the shipped ones were trained on, with their figures."""
+    gr.Markdown(I18N("networks_introduction"))
     if model not in METHODS:
-        _show_card(text.choices(model)[0].title["en"], hub.folder_of(model))  # its samples may be nobody's business
+        _show_card(I18N("own_network"), hub.folder_of(model))  # its samples may be nobody's business
     for name in shipped():
         folder = Path(shipped_folder(name))
         _show_card(name, folder, folder / "sheet.png")
 
 
-def _show_card(title: str, folder: Path, samples: Path | None = None) -> None:
+def _show_card(title: Any, folder: Path, samples: Path | None = None) -> None:
     """A model folder's card, that can be opened."""
     readme = folder / "README.md"
-    card = readme.read_text(encoding="utf-8") if readme.is_file() else "This model came without a card."
-    card = re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
     with gr.Accordion(title, open=False):
         if samples and samples.is_file():
-            gr.Image(samples, label="Original, masked, completed", interactive=False, buttons=[])
-        gr.Markdown(re.sub(r"!\[[^\]]*\]\([^)]*\)\n*(\*.*\*\n)?", "", card))
+            gr.Image(samples, label=I18N("samples"), interactive=False, buttons=[])
+        if readme.is_file():
+            card = re.sub(r"\A---\n.*?\n---\n", "", readme.read_text(encoding="utf-8"), flags=re.DOTALL)
+            gr.Markdown(re.sub(r"!\[[^\]]*\]\([^)]*\)\n*(\*.*\*\n)?", "", card))
+        else:
+            gr.Markdown(I18N("no_card"))
 
 
 def launch_options(page: Page, examples: Path, limits: Mapping[str, int]) -> dict[str, Any]:

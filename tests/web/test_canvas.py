@@ -954,7 +954,13 @@ def test_the_page_speaks_german(
     german = text.column("de")
     with opened_page(server, chromium, request, **PHONE, locale="de-DE") as page:
         page.get_by_role("button", name=german["open"]).wait_for()
-        page.get_by_role("button", name=german["networks"]).wait_for()
+        page.get_by_role("button", name=german["networks"]).click()
+        page.get_by_text(german["networks_introduction"]).wait_for()
+        page.get_by_role("button", name="scenes").click()
+        page.locator("#networks").get_by_text(german["samples"]).first.wait_for()
+        page.get_by_role("button", name=german["api"]).click()
+        page.locator("#snippets").get_by_text(german["api_introduction"].split("`")[0]).wait_for()
+        assert page.locator("#snippets code").first.inner_text() == "/fill"
         open_new(page, tmp_path)
         part(page, "fill").click()
         page.get_by_role("alert").get_by_text(german["no_hole"]).wait_for()
