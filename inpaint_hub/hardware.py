@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_THREADS = threading.Lock()
 
 
 def available_cores() -> int:
@@ -16,6 +20,20 @@ def allowed_threads() -> int:
     """Count the threads that this process may compute with: one for each core, or as OMP_NUM_THREADS says."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     return min(available_cores(), int(told)) if told.isdigit() and int(told) else available_cores()
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Within, PyTorch computes in the calling thread alone: in short passes threads wait longer than they compute."""
+    import torch
+
+    with _THREADS:  # or one caller would restore what another one has set
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def shortest_seconds(work: Callable[[], object]) -> float:

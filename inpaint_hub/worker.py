@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 ASK_S = 0.5  # between two questions whether the work is still wanted
@@ -26,11 +27,17 @@ class Worker:
     `limit_s` seconds, one that loses its process, or one that nobody wants any more is a `ValueError`, and the next
     call gets a fresh process. Whether it is `wanted` is asked before and every `ASK_S` seconds.
     The process ends with this one.
+
+    Args:
+        limit_s: Seconds that a call may take.
+        prepare: What every fresh process calls before all else, to load what calls will need; it must pickle.
     """
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, prepare: Callable[[], object] = bool) -> None:
         self._limit_s = limit_s
+        self._prepare = prepare
         self._turn = threading.Lock()
+        self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(
@@ -39,11 +46,7 @@ class Worker:
         with self._turn:
             if not wanted():
                 raise ValueError(UNWANTED)
-            if self._process is None or self._process.poll() is not None:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-                )
-            process, done, stopped = self._process, threading.Event(), []
+            process, done, stopped = self._running_process(), threading.Event(), []
             assert process.stdin is not None
             assert process.stdout is not None
 
@@ -65,19 +68,39 @@ class Worker:
                 process.stdin.flush()
                 error, result = pickle.load(process.stdout)
             except (EOFError, OSError, pickle.UnpicklingError) as lost:
-                self.close()
-                raise ValueError(stopped[0] if stopped else ENDED) from lost
+                stopped.append(ENDED)
+                raise ValueError(stopped[0]) from lost
             finally:
                 done.set()
                 watcher.join()
                 if stopped:  # even if the result came while it was being ended
-                    self.close()
+                    self._end_process()
+                    if not self._closed:
+                        self._running_process()  # it prepares itself before the next call comes
         if error:
             raise ValueError(error)
         return result
 
+    def start(self) -> None:
+        """Start the process, which prepares itself while this one goes on. The first call starts it otherwise."""
+        with self._turn:
+            self._running_process()
+
+    def _running_process(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            command = [sys.executable, "-m", __name__]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            assert self._process.stdin is not None
+            pickle.dump(self._prepare, self._process.stdin)
+            self._process.stdin.flush()
+        return self._process
+
     def close(self) -> None:
-        """End the process."""
+        """End the process, for good unless there is another call."""
+        self._closed = True
+        self._end_process()
+
+    def _end_process(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
@@ -88,6 +111,8 @@ def main() -> None:
     """Call what comes in at stdin until that ends; results go out at stdout, which nothing else may write to."""
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    with suppress(Exception):  # what fails here fails again, with its sentence, in the call that needs it
+        pickle.load(sys.stdin.buffer)()
     while True:
         try:
             function, arguments, options = pickle.load(sys.stdin.buffer)

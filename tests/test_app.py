@@ -23,14 +23,13 @@ from hub_server import HubServer
 from page_server import PATIENCE_S, Server, photo_of, served, some_hole
 from PIL import Image
 
-from inpaint_hub import Inpainter
+from inpaint_hub import METHODS, Inpainter
 from inpaint_hub.web import middleware, photo_edit, text
 
 pytest.importorskip("gradio", reason="the page needs gradio")
 import httpx
 
 import app
-from app import EXAMPLES
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 pytestmark = pytest.mark.timeout(3 * PATIENCE_S)
@@ -45,7 +44,7 @@ def test_a_model_that_is_none_ends_the_start_with_a_sentence(monkeypatch: pytest
 def test_the_model_comes_from_the_environment_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["app.py"])
     monkeypatch.delenv("INPAINT_MODEL", raising=False)
-    assert app.parse_args().model == app.DEFAULT_METHOD
+    assert app.parse_args().model == app.DEFAULT
     monkeypatch.setenv("INPAINT_MODEL", "owner/one")
     assert app.parse_args().model == "owner/one"
     monkeypatch.setattr(sys, "argv", ["app.py", "--model", "owner/other"])
@@ -53,18 +52,20 @@ def test_the_model_comes_from_the_environment_unless_it_is_named(monkeypatch: py
 
 
 def test_the_default_method_is_guided_unless_its_library_is_missing() -> None:
-    assert ("guided" if find_spec("patchmatch") else "telea") == app.DEFAULT_METHOD  # as on the command line
+    assert ("guided" if find_spec("patchmatch") else "telea") == app.DEFAULT  # as on the command line
 
 
 def test_every_example_is_small_and_has_words_and_a_licence() -> None:
     licences = (ROOT / "examples/README.md").read_text(encoding="utf-8")
-    assert EXAMPLES
-    for path in EXAMPLES:
+    strokes = json.loads((app.EXAMPLES / "strokes.json").read_text(encoding="utf-8"))
+    examples = sorted(app.EXAMPLES.glob("*.jpg"))
+    assert examples
+    for path in examples:
         with Image.open(path) as picture:
             assert max(picture.size) <= 768
         assert f"`{path.name}`" in licences
         assert text.EXAMPLE_TITLES[path.name]
-        assert app.EXAMPLE_STROKES[path.name]
+        assert strokes[path.name]
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,7 @@ def test_a_mask_may_come_as_the_editors_strokes(client: Any, files: dict[str, An
 def test_comparing_gives_a_picture_and_a_time_for_every_method(client: Any, files: dict[str, Any]) -> None:
     pictures, said = client.predict(**files, api_name="/compare")
     captions = [picture["caption"] for picture in pictures]
-    assert len(captions) + said.count("\n- ") + said.startswith("- ") == len(app.METHODS) + 1  # and the page's own
+    assert len(captions) + said.count("\n- ") + said.startswith("- ") == len(METHODS) + 1  # and the page's own
     assert all(re.search(r": \d+\.\d\d s$", caption) for caption in captions)
     assert any("page's network" in caption for caption in captions)
 
@@ -440,7 +441,8 @@ def test_page_events_take_no_file_that_was_not_uploaded_and_leave_no_traceback(
 ) -> None:
     fitting = page_request(server, tmp_path)
     box = [0, 0, 4, 4]
-    for path in ("/etc/passwd", str(EXAMPLES[0]), str(ROOT / "app.py"), "http://127.0.0.1:9/x", "", "\0", "x" * 9999):
+    ours = str(app.EXAMPLES / "cat.jpg"), str(ROOT / "app.py")
+    for path in ("/etc/passwd", *ours, "http://127.0.0.1:9/x", "", "\0", "x" * 9999):
         for file in ({"path": path, "meta": {"_type": "gradio.FileData"}}, {"path": path}):
             for changed in ({"photo": file}, {"mask": file}, {"edits": [{"file": file, "box": box}]}):
                 assert len(output_of(server, event, fitting | changed)["error"]) > 20

@@ -61,3 +61,15 @@ def test_allowed_threads_are_as_many_as_the_environment_says(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", told)
     assert allowed_threads() == (expected or available_cores())
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_one_torch_thread_restores_the_number_of_threads_even_after_an_error() -> None:
+    def fail() -> None:
+        with hardware.one_torch_thread():
+            assert torch.get_num_threads() == 1
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        fail()
+    assert torch.get_num_threads() == 4

@@ -22,7 +22,7 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
-    "gradio": {"app"},
+    "gradio": {f"inpaint_hub.web.{name}" for name in ("blocks", "endpoints", "page", "page_events")},
     "argparse": {"app", "inpaint_hub.cli", *(f"inpaint_hub.training.{name}" for name in ("arguments", "build", "run"))}
     | {"train_accelerate"},
     "accelerate": {"train_accelerate"},

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +30,41 @@ def test_it_returns_what_the_function_returns_from_another_process(worker: Worke
 def test_what_the_function_prints_does_not_disturb_its_results(worker: Worker) -> None:
     assert worker(print, "loading") is None
     assert worker(abs, -3) == 3
+
+
+def test_a_process_prepares_itself_before_the_first_call_and_after_it_was_killed(tmp_path: Path) -> None:
+    worker = Worker(30, prepare=partial(os.chdir, tmp_path))
+    worker.start()
+    assert worker(os.getcwd) == str(tmp_path)
+    worker(os.chdir, "/")
+    with pytest.raises(ValueError, match="the process was killed"):
+        worker(os._exit, 9)
+    assert worker._process is not None, "the next call does not wait for it to start"
+    assert worker(os.getcwd) == str(tmp_path)
+    worker.close()
+
+
+def test_a_preparation_that_fails_costs_nothing_but_itself(tmp_path: Path) -> None:
+    worker = Worker(30, prepare=partial(os.chdir, tmp_path / "missing"))
+    assert worker(abs, -3) == 3
+    worker.close()
+
+
+def test_close_ends_the_process_for_good_while_a_call_runs(worker: Worker) -> None:
+    assert worker(abs, -3) == 3
+
+    def call() -> None:
+        with pytest.raises(ValueError, match="the process was killed"):
+            worker(time.sleep, 25)
+
+    calling = threading.Thread(target=call)
+    calling.start()
+    while not worker._turn.locked():
+        time.sleep(0.01)
+    time.sleep(0.2)
+    worker.close()
+    calling.join()
+    assert worker._process is None
 
 
 def test_an_error_of_the_function_comes_back_as_its_sentence(worker: Worker) -> None:

@@ -17,6 +17,7 @@ from .classical import SEARCH_PX, Fill, biharmonic, find_specks, match, search_w
 AGREEMENT_THRESHOLD = 0.03  # so near, from afar, to what the guide paints is PatchMatch's own fill right
 SEARCH_RADII = (1.0, 0.6)  # widths of the hole that a search nearby goes out; what is further is often of another thing
 LEAST_PX = 32  # that it goes out around a small hole, about three patches
+GUIDE_PX = 48  # width of a hole as the guide sees it: the blur by which fills are judged, a twelfth, hides finer detail
 MIN_IMPROVEMENT = 0.2  # by so much nearer to what is expected must a fill from nearby be than PatchMatch's own
 
 Candidate = Callable[[], np.ndarray]  # a fill of a box: (h, w, 3) uint8
@@ -78,14 +79,14 @@ def _choose(
     pool: Executor | None,
 ) -> np.ndarray:
     """The fill of the box (h, w, 3) uint8: the first candidate, unless the guide clearly prefers another."""
+    if len(candidates) == 1:  # the photo is so small that all is nearby
+        return candidates[0]()
+    where = hole[box.slices]
+    painted = _paint(known, hole, box, guide, seed=seed)  # first: side by side with candidates it would wait for cores
     running = [pool.submit(candidate) for candidate in candidates] if pool is not None else []
     if running:
         candidates = [future.result for future in running]
     first, *nearby = candidates
-    if not nearby:  # the photo is so small that all is nearby
-        return first()
-    where = hole[box.slices]
-    painted = guide(known, hole, seed=seed)[box.slices]
     fills = [first()]
     if lowpass_distance(fills[0], painted, where) <= AGREEMENT_THRESHOLD:
         for future in running:
@@ -93,6 +94,19 @@ def _choose(
         return fills[0]
     fills += [candidate() for candidate in nearby]
     return fills[select_fill(fills, (painted + np.mean(fills, axis=0)) / 2, where)]
+
+
+def _paint(known: np.ndarray, hole: np.ndarray, box: Window, guide: Fill, *, seed: int) -> np.ndarray:
+    """What the guide paints in the box (h, w, 3), 0..255, which sees the box about GUIDE_PX wide."""
+    factor = max(1, int(math.sqrt(box.area) / GUIDE_PX))
+    if factor == 1:
+        return guide(known, hole, seed=seed)[box.slices]
+    from ..imaging.resampling import downscale, upscale  # PyTorch, whose import takes seconds
+
+    small, small_hole = downscale(known, hole, factor)
+    painted = guide(np.rint(small).astype(np.uint8), small_hole, seed=seed)
+    large: np.ndarray = upscale(painted, hole, factor)
+    return large[box.slices]
 
 
 def lowpass_distance(one: np.ndarray, other: np.ndarray, hole: np.ndarray) -> float:

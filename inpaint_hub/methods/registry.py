@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..files import write_atomically
-from ..hardware import allowed_threads
+from ..hardware import allowed_threads, one_torch_thread
 from ..imaging import contract, encoding, masks, photo
-from ..imaging.contract import ImageLike
+from ..imaging.contract import ImageLike, Patch
+from ..imaging.windows import window_around
 from ..pretrained import locate, shipped, shipped_folder
 from . import DEFAULT, GUIDED
-from .classical import CLASSICAL, PATCH_BASED, Fill, on_own_range
+from .classical import CLASSICAL, PATCH_BASED, SEARCH_PX, Fill, on_own_range
 
 if TYPE_CHECKING:
     from .inpainter import Inpainter
@@ -142,7 +143,6 @@ def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed
     An image of 8 bits is filled in 8 bits, any other in float or on the range of what is known near the hole.
     """
     values, hole = contract.to_arrays(image, mask)
-    known = contract.known_pixels(values, hole)
     if not hole.any():
         return image
     if hole.all(axis=(1, 2)).any():
@@ -150,22 +150,24 @@ def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed
             f"everything is masked, and {name} continues what is known;"
             f" leave something unmasked, or take a trained model ({', '.join(shipped())})"
         )
-    prediction = known
+    patches = []
     for number in np.flatnonzero(hole.any(axis=(1, 2))):
-        where = hole[number]
+        window = window_around(hole[number], SEARCH_PX, 1)  # no method sees further
+        where = hole[number][window.slices]
+        known = contract.known_pixels(values[number][window.slices], where)
         try:
             if values.dtype == np.uint8:
-                filled = fill(np.rint(255 * known[number]).astype(np.uint8), where, seed=seed) / np.float32(255)
+                filled = fill(np.rint(255 * known).astype(np.uint8), where, seed=seed) / np.float32(255)
             elif name in CLASSICAL:
-                filled = fill(known[number], where, seed=seed)
+                filled = fill(known, where, seed=seed)
             else:
-                filled = on_own_range(fill, known[number], where, seed=seed)
-            prediction[number][where] = filled[where]
+                filled = on_own_range(fill, known, where, seed=seed)
         except ImportError as error:
             raise ImportError(
                 f"{name} needs {error.name}, which is not installed: pip install '.[compare]' brings it"
             ) from error
-    return contract.repack(image, hole, prediction)
+        patches.append(Patch(int(number), window.top, window.left, where, filled))
+    return contract.paste_patches(image, patches)
 
 
 def _generator(name: str, device: str = "cpu") -> Inpainter:
@@ -186,7 +188,9 @@ def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndar
     from .guided import guided  # with it comes PyTorch
 
     def network(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-        return np.asarray(_shipped_generator(shipped_folder(GUIDE))(image, hole, seed=seed, quiet=True))
+        generator = _shipped_generator(shipped_folder(GUIDE))
+        with one_torch_thread():
+            return np.asarray(generator(image, hole, seed=seed, quiet=True))
 
     return guided(image, hole, network, seed=seed, threads=allowed_threads())
 

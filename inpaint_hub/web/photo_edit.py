@@ -24,6 +24,7 @@ from .selection import select
 
 PREVIEW_PX = 2048  # the longer side, at most
 PATCH_MARGIN_PX = 16  # known pixels around the hole, so that no seam shows when a browser scales the patch
+TRIAL_PX = 128  # of a picture so large that `guided` asks its network and makes every candidate
 BROWSER_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 BROWSER_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # PNG holds them, and browsers show them as they are
 COLOR_CHUNKS = (b"cHRM", b"cICP", b"gAMA", b"sRGB")  # of a PNG: what its colours mean
@@ -93,6 +94,18 @@ class FilledPhoto(NamedTuple):
     pixels: int
     seconds: float
     notes: tuple[str, ...]
+
+
+def load_method(method: str) -> None:
+    """Load what a method needs, libraries and networks, so that the first fill does not wait for it.
+
+    Args:
+        method: A name in `METHODS`, a model folder, or "owner/model".
+    """
+    hole = np.zeros((TRIAL_PX, TRIAL_PX), dtype=bool)
+    hole[TRIAL_PX // 4 : TRIAL_PX // 2, TRIAL_PX // 4 : TRIAL_PX // 2] = True
+    noise = np.random.default_rng(0).integers(0, 256, (TRIAL_PX, TRIAL_PX, 3), dtype=np.uint8)
+    _fill_timed(Image.fromarray(noise), hole, method, "cpu")
 
 
 def open_photo(path: str, folder: str, max_pixels: int, *, preview: bool = True) -> OpenedPhoto:

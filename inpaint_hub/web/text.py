@@ -103,6 +103,7 @@ TEXTS: dict[str, Row] = {
     "filling": ("Filling", "Wird gefüllt"),
     "saving": ("Saving", "Wird gespeichert"),
     "working": ("Working", "In Arbeit"),
+    "next": ("Next: {next}", "Danach: {next}"),
     "waiting": ("Waiting, {count} before you", "Warten, {count} vor dir"),
     # What came of it
     "filled": ("{pixels} pixels filled in {seconds} s. {method}.", "{pixels} Pixel in {seconds} s gefüllt. {method}."),
@@ -135,7 +136,24 @@ TEXTS: dict[str, Row] = {
     "failed": ("That did not work. Try again.", "Das ging schief. Versuche es noch einmal."),
     # Below the photo
     "networks": ("The networks", "Die Netze"),
+    "networks_introduction": (
+        "What each network was trained on, and its figures.",
+        "Woran jedes Netz gelernt hat, und seine Messwerte. Diese Texte sind englisch.",
+    ),
+    "own_network": ("This page's network", "Das Netz dieser Seite"),
+    "no_card": ("This model came without a card.", "Zu diesem Modell gibt es keine Beschreibung."),
+    "samples": ("Original, masked, completed", "Original, mit Lücke, gefüllt"),
     "api": ("For programs", "Für Programme"),
+    "api_introduction": (
+        "Two endpoints answer, `/fill` and `/compare`. White in the mask is filled. The filled file comes in the"
+        " photo's format"
+        '; `file_format="png"` gives a PNG, `grow_px=4` grows the hole, and `model="owner/model"` takes a model from the'
+        " Hugging Face Hub. Methods: {methods}. Errors are sentences.",
+        "Zwei Endpunkte antworten, `/fill` und `/compare`. Gefüllt wird, was in der Maske weiß ist. Die gefüllte Datei"
+        ' kommt im Format des Fotos; `file_format="png"` gibt ein PNG, `grow_px=4` vergrößert die Lücke, und'
+        ' `model="owner/model"` nimmt ein Modell vom Hugging Face Hub. Methoden: {methods}. Fehler sind Sätze, auf'
+        " Englisch.",
+    ),
 }
 
 GERMAN = {  # of sentences that other modules say; a word in braces stands for anything
@@ -236,10 +254,6 @@ async function fill(photo, mask) {  // gives the filled picture as a Blob
   return (await fetch(JSON.parse(data.slice(6))[1].url)).blob()
 }""",
 }
-API_INTRODUCTION = """\
-Two endpoints answer, `/fill` and `/compare`. White in the mask is filled. The filled file comes in the photo's format;
-`file_format="png"` gives a PNG, `grow_px=4` grows the hole, and `model="owner/model"` takes a model from the
-Hugging Face Hub. Methods: {methods}. Errors are sentences."""
 
 
 class Choice(NamedTuple):
@@ -282,7 +296,7 @@ def _german_patterns() -> list[tuple[re.Pattern[str], str]]:
 def choices(model: str) -> list[Choice]:
     """Return the methods that a visitor may choose; the page's own model is first if it is not shipped."""
     name = Path(model).name
-    own = [Choice(OWN, {"en": f"This page's network ({name})", "de": f"Das Netz dieser Seite ({name})"})]
+    own = [Choice(OWN, by_language(tuple(f"{title} ({name})" for title in TEXTS["own_network"])))]
     return (own if model not in METHODS else []) + [
         Choice(name, by_language(METHOD_TITLES.get(name, (name,) * len(LANGUAGES)))) for name in METHODS
     ]

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
@@ -40,10 +41,12 @@ class WorkerPool:
         limit_s: Seconds after which a call is stopped.
         max_pixels: Of a photo.
         cache: The folder in which each call's files get a folder of their own.
+        method: What fills unless a visitor chooses another method; the workers load it when they start.
     """
 
-    def __init__(self, count: int, limit_s: float, max_pixels: int, cache: str) -> None:
-        self._workers = [Worker(limit_s) for _ in range(count + 1)]
+    def __init__(self, count: int, limit_s: float, max_pixels: int, cache: str, method: str) -> None:
+        loads = ["telea", *[method] * count]  # Telea's library, OpenCV, selects objects, too
+        self._workers = [Worker(limit_s, prepare=partial(photo_edit.load_method, name)) for name in loads]
         self._moments: LifoQueue[Worker] = LifoQueue()
         self._moments.put(self._workers[0])
         self._fills: LifoQueue[Worker] = LifoQueue()
@@ -111,6 +114,11 @@ class WorkerPool:
     def new_folder(self) -> str:
         """Make a folder for one call's files."""
         return tempfile.mkdtemp(dir=self._cache)
+
+    def start(self) -> None:
+        """Start the processes, so that no visitor waits until what they need is loaded."""
+        for worker in self._workers:
+            worker.start()
 
     def close(self) -> None:
         """End the processes."""

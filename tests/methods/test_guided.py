@@ -77,6 +77,24 @@ def test_how_far_fills_are_apart_does_not_depend_on_how_much_is_around_them() ->
     )
 
 
+@pytest.mark.usefixtures("grey_fills")
+@pytest.mark.parametrize(("width", "seen_px"), [(40, 40), (90, 90), (96, 48), (240, 48)])
+def test_the_guide_sees_a_wide_hole_at_the_scale_at_which_its_fill_is_judged(width: int, seen_px: int) -> None:
+    seen = []
+
+    def guide(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+        assert image.shape[:2] == hole.shape
+        seen.append(hole.any(axis=0).sum())
+        return np.where(hole[:, :, None], np.uint8(60), image)
+
+    image, hole = np.full((600, 600, 3), 200, dtype=np.uint8), np.zeros((600, 600), dtype=bool)
+    hole[240 : 240 + width, 240 : 240 + width] = True
+    result = guided(image, hole, guide)
+    assert seen == [seen_px]
+    assert np.array_equal(result[~hole], image[~hole])
+    assert (result[hole] < 250).all(), "a fill from nearby, as the guide paints darkness"
+
+
 def test_a_photo_that_is_all_nearby_needs_no_guide() -> None:
     pytest.importorskip("patchmatch", reason="its library needs Python 3.11")
     hole = np.zeros((24, 20), dtype=bool)

@@ -41,6 +41,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 ENGLISH = text.column("en")
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.jpg"))
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(3 * PATIENCE_S)]
 
 
@@ -574,16 +575,23 @@ def test_a_photo_dropped_anywhere_opens(tab: Page, tmp_path: Path, selector: str
     assert part(tab, "dropping").is_hidden()
 
 
+def paste(page: Page, name: str) -> None:
+    """Paste a picture of 60 × 40 pixels, as a browser tells it."""
+    page.evaluate(
+        """async name => {
+          const canvas = Object.assign(document.createElement('canvas'), {width: 60, height: 40})
+          const blob = await new Promise(done => canvas.toBlob(done))
+          const clipboardData = new DataTransfer()
+          clipboardData.items.add(new File([blob], name, {type: 'image/png'}))
+          document.dispatchEvent(new ClipboardEvent('paste', {clipboardData, bubbles: true}))
+        }""",
+        name,
+    )
+
+
 def test_a_pasted_photo_opens(tab: Page) -> None:
-    paste = """async () => {
-      const canvas = Object.assign(document.createElement('canvas'), {width: 60, height: 40})
-      const blob = await new Promise(done => canvas.toBlob(done))
-      const clipboardData = new DataTransfer()
-      clipboardData.items.add(new File([blob], 'pasted.png', {type: 'image/png'}))
-      document.dispatchEvent(new ClipboardEvent('paste', {clipboardData, bubbles: true}))
-    }"""
     for _ in range(2):  # the second replaces the first
-        tab.evaluate(paste)
+        paste(tab, "pasted.png")
         tab.get_by_role("img", name=re.compile("pasted")).wait_for()
         wait_until_idle(tab)
 
@@ -608,6 +616,156 @@ def test_a_refused_file_is_told_and_leaves_nothing(tab: Page, tmp_path: Path) ->
         assert part(tab, "picture").is_hidden()
     open_new(tab, tmp_path)
     assert part(tab, "problem").is_hidden()
+
+
+@pytest.mark.parametrize("name", ["broken.jpg", "broken.png", "wide.png"])
+def test_a_refused_file_leaves_the_open_photo_with_all_that_was_done_to_it(
+    tab: Page, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(photo_bytes(60, 40)[:-500])  # browsers show it, as far as it goes
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG nothing")
+    Image.new("1", (16000, 10000)).save(tmp_path / "wide.png")
+    photo = open_new(tab, tmp_path)
+    stroke(tab)
+    fill(tab)
+    stroke(tab, (0.4, 0.2), (0.6, 0.2))
+    tab.keyboard.press("+")
+    before = seen(tab)
+    part(tab, "file").set_input_files(tmp_path / name)
+    tab.get_by_role("dialog").get_by_role("button", name=ENGLISH["lose_yes"]).click()
+    tab.get_by_role("alert").get_by_text(name).wait_for()
+    wait_until_idle(tab)
+    assert np.array_equal(seen(tab), before)
+    fill(tab)
+    assert download(tab, "photo.png").shape == photo.shape
+    for _ in range(4):
+        assert not part(tab, "undo").is_disabled()
+        part(tab, "undo").click()
+    assert part(tab, "undo").is_disabled()
+
+
+@contextmanager
+def held(page: Page, address: str) -> Iterator[None]:
+    """Within, requests to addresses of that pattern wait; afterwards they go on."""
+    waiting: list[Any] = []
+    released = False
+    page.route(address, lambda route: route.continue_() if released else waiting.append(route))
+    yield
+    released = True
+    for route in waiting:
+        route.continue_()
+
+
+def photo_bytes(width: int, height: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(photo_of(height, width)).save(file, "jpeg")
+    return file.getvalue()
+
+
+def test_fill_while_an_example_opens_waits_and_fills(tab: Page) -> None:
+    with held(tab, "**/upload*"):
+        tab.locator(".examples button").first.click()
+        tab.locator(".picture canvas").wait_for()
+        part(tab, "fill").click()
+        part(tab, "next").get_by_text(ENGLISH["filling"]).wait_for()
+    tab.wait_for_selector("[data-part=download]:enabled")
+    wait_until_idle(tab)
+    assert part(tab, "problem").is_hidden()
+
+
+def test_fill_pressed_twice_while_a_photo_opens_opens_it_alone(tab: Page, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(photo_bytes(600, 400))
+    with held(tab, "**/upload*"):
+        part(tab, "file").set_input_files(tmp_path / "photo.jpg")
+        tab.locator(".picture canvas").wait_for()
+        stroke(tab)
+        part(tab, "fill").click()
+        tab.get_by_role("button", name=ENGLISH["stop"], exact=True).click()
+        assert not part(tab, "next").inner_text()
+    wait_until_idle(tab)
+    assert is_marked(tab)
+    assert part(tab, "download").is_disabled()
+    fill(tab)
+
+
+@pytest.mark.parametrize("way", ["file", "drop", "paste"])
+def test_fill_while_another_photo_comes_says_that_nothing_of_it_is_marked(tab: Page, tmp_path: Path, way: str) -> None:
+    open_new(tab, tmp_path)
+    with held(tab, "**/upload*"):
+        if way == "file":
+            part(tab, "file").set_input_files(save(tmp_path / "other.png", photo_of(40, 60)))
+        elif way == "drop":
+            drop(tab, "body", "other.png", "image/png")
+        else:
+            paste(tab, "other.png")
+        tab.wait_for_selector("[data-busy=opening][data-leaving]")
+        part(tab, "fill").click()
+    tab.get_by_role("img", name=re.compile(r"other\.png, 60 by 40")).wait_for()
+    tab.get_by_role("alert").get_by_text(ENGLISH["no_hole"]).wait_for()
+
+
+def test_the_example_that_was_tapped_last_opens(tab: Page) -> None:
+    first, *_, last = tab.locator(".examples button").all()
+    with held(tab, f"**/{EXAMPLES[0]}"):
+        first.click()
+        last.click()
+        tab.get_by_role("img", name=re.compile(re.escape(EXAMPLES[-1]))).wait_for()
+    wait_until_idle(tab)
+    assert tab.get_by_role("img", name=re.compile(re.escape(EXAMPLES[-1]))).is_visible()
+
+
+def test_an_example_that_does_not_come_is_told_and_asked_for_again(tab: Page) -> None:
+    address = f"**/{EXAMPLES[0]}"
+    tab.route(address, lambda route: route.abort())
+    tab.locator(".examples button").first.click()
+    tab.get_by_role("alert").get_by_text(re.compile("does not answer")).wait_for()
+    assert part(tab, "progress").is_visible()
+    tab.unroute(address)
+    tab.locator(".picture canvas").wait_for()
+    wait_until_idle(tab)
+    assert part(tab, "problem").is_hidden()
+
+
+def test_what_is_asked_for_while_it_fills_comes_after_it(tab: Page, tmp_path: Path, server: Server) -> None:
+    photo = open_new(tab, tmp_path)
+    stroke(tab)
+    fill(tab)
+    changed = last_mask(server)
+    stroke(tab, (0.4, 0.2), (0.6, 0.2))
+    part(tab, "more").locator("summary").click()
+    with tab.expect_download() as download, held(tab, "**/queue/join*"):
+        part(tab, "fill").click()
+        part(tab, "download").click()
+        part(tab, "next").get_by_text(ENGLISH["saving"]).wait_for()
+        part(tab, "mask").set_input_files(save(tmp_path / "mask.png", some_hole(600, 800)))
+    wait_until_idle(tab)
+    changed |= last_mask(server)
+    with Image.open(download.value.path()) as picture:
+        result = np.array(picture)
+    assert np.array_equal(result[~changed], photo[~changed])
+    assert (result[last_mask(server)] != photo[last_mask(server)]).any(), "the second fill is saved"
+    assert is_marked(tab), "by the mask"
+
+
+def test_undo_of_what_is_being_filled_stops_the_fill(tab: Page, tmp_path: Path) -> None:
+    open_new(tab, tmp_path)
+    stroke(tab)
+    with held(tab, "**/queue/join*"):
+        part(tab, "fill").click()
+        tab.keyboard.press("Control+z")
+        wait_until_idle(tab)
+    assert not is_marked(tab)
+    stroke(tab)
+    fill(tab)
+
+
+def test_a_photo_that_comes_while_the_page_asks_takes_the_place_of_the_one_before(tab: Page, tmp_path: Path) -> None:
+    open_new(tab, tmp_path)
+    stroke(tab)
+    drop(tab, "body", "first.png", "image/png")
+    drop(tab, "body", "second.png", "image/png")
+    tab.get_by_role("dialog").get_by_role("button", name=ENGLISH["lose_yes"]).click()
+    tab.get_by_role("img", name=re.compile(r"second\.png")).wait_for()
 
 
 def test_heic_opens_and_goes_out_as_jpeg(tab: Page, tmp_path: Path) -> None:
@@ -796,7 +954,13 @@ def test_the_page_speaks_german(
     german = text.column("de")
     with opened_page(server, chromium, request, **PHONE, locale="de-DE") as page:
         page.get_by_role("button", name=german["open"]).wait_for()
-        page.get_by_role("button", name=german["networks"]).wait_for()
+        page.get_by_role("button", name=german["networks"]).click()
+        page.get_by_text(german["networks_introduction"]).wait_for()
+        page.get_by_role("button", name="scenes").click()
+        page.locator("#networks").get_by_text(german["samples"]).first.wait_for()
+        page.get_by_role("button", name=german["api"]).click()
+        page.locator("#snippets").get_by_text(german["api_introduction"].split("`")[0]).wait_for()
+        assert page.locator("#snippets code").first.inner_text() == "/fill"
         open_new(page, tmp_path)
         part(page, "fill").click()
         page.get_by_role("alert").get_by_text(german["no_hole"]).wait_for()

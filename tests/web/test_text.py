@@ -31,9 +31,10 @@ def test_every_row_has_a_text_for_every_language_with_the_same_values(table: dic
 
 
 def test_every_text_that_the_browser_names_is_there_and_every_one_is_named() -> None:
-    sources = "".join(path.read_text(encoding="utf-8") for path in [*CANVAS.iterdir(), ROOT / "app.py"])
+    modules = [ROOT / "inpaint_hub/web" / name for name in ("page.py", "endpoints.py")]
+    sources = "".join(path.read_text(encoding="utf-8") for path in [*CANVAS.iterdir(), *modules])
     named = set(re.findall(r"data-(?:text|label)=\"(\w+)\"", sources))
-    named |= set(re.findall(r"(?:say|#button|#begin|I18N)\(['\"](\w+)['\"]", sources))
+    named |= set(re.findall(r"(?:say|#button|run|I18N)\(['\"](\w+)['\"]", sources))
     assert named <= set(text.TEXTS)
     unnamed = {key for key in text.TEXTS if not re.search(rf"['\"]{key}['\"]", sources)}
     assert not unnamed

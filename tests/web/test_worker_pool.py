@@ -28,7 +28,7 @@ def test_delete_old_files_takes_results_and_halves_of_uploads(tmp_path: Path) ->
 
 
 def test_open_photo_does_not_wait_behind_a_fill(tmp_path: Path) -> None:
-    pool = WorkerPool(1, 240, 10**7, str(tmp_path))
+    pool = WorkerPool(1, 240, 10**7, str(tmp_path), "telea")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)).save(tmp_path / "p.png")
     mask = Image.new("1", (1500, 1500))
     mask.paste(1, (9, 9, 1491, 1491))
@@ -49,11 +49,22 @@ def test_open_photo_does_not_wait_behind_a_fill(tmp_path: Path) -> None:
     pool.close()
 
 
+def test_start_loads_the_method_before_the_first_fill(tmp_path: Path) -> None:
+    pytest.importorskip("patchmatch", reason="its library needs Python 3.11")
+    pool = WorkerPool(1, 240, 10**6, str(tmp_path), "guided")
+    pool.start()
+    worker = pool._fills.get()
+    loaded = "__import__('inpaint_hub.methods.registry').methods.registry._shipped_generator.cache_info().currsize"
+    assert worker(eval, loaded) == 1, "the network that guides"
+    assert worker(eval, "'torch' in __import__('sys').modules")
+    pool.close()
+
+
 def test_where_zero_gpu_lends_a_gpu_networks_work_there_and_refuse_in_the_same_sentences(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_pool, "ON_ZERO_GPU", True)
-    lent = WorkerPool(0, 10, 10**6, str(tmp_path))  # no worker for fills: to wait for one would be for ever
+    lent = WorkerPool(0, 10, 10**6, str(tmp_path), "telea")  # no worker for fills: to wait for one would be for ever
     photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     hole = np.zeros((40, 60), dtype=bool)

@@ -40,17 +40,25 @@ export class Editor {
     })
   }
 
-  open(picture) {
-    this.picture = picture
-    this.view = new View(picture.width, picture.height)
-    this.history.clear()
-    this.divider = null
+  open(picture, strokes) {
+    const view = new View(picture.width, picture.height)
+    this.state = {picture, view, history: new History(strokes), divider: null}
+  }
+
+  // What is open, with all that was done to it: it can be laid aside and taken up again.
+  get state() {
+    const {picture, view, history, divider} = this
+    return {picture, view, history, divider}
+  }
+
+  set state(state) {
+    this.gestures.cancelStroke()
+    Object.assign(this, state)
     this.on.change()
   }
 
-  close() {
-    this.picture = this.view = null
-    this.history.clear()
+  setDivider(part) {
+    this.divider = part
     this.on.change()
   }
 

@@ -1,8 +1,11 @@
 // One history for strokes and fills: what undo takes back and redo brings again.
 
 export class History {
-  items = []  // applied ones first, then those that were undone
-  length = 0  // how many are applied
+  // `items`: applied ones first, then those that were undone; `length`: how many are applied.
+  constructor(items = []) {
+    this.items = [...items]
+    this.length = items.length
+  }
 
   get applied() {
     return this.items.slice(0, this.length)
@@ -45,10 +48,5 @@ export class History {
 
   redo() {
     if (this.canRedo) this.length++
-  }
-
-  clear() {
-    this.items = []
-    this.length = 0
   }
 }

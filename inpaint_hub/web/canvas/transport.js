@@ -67,8 +67,13 @@ export class Server {
     return `${this.api}/file=${path.split('/').map(encodeURIComponent).join('/')}`
   }
 
-  async fetchFile(path) {
-    const response = await reach(fetch(this.address(path)))
+  fetchFile(path) {
+    return this.fetchFrom(this.address(path))
+  }
+
+  async fetchFrom(address, signal) {
+    const response = await reach(fetch(address, {signal}))
+    if (response.status >= 502) throw new Unreachable()
     if (!response.ok) throw new Refused(await response.text(), 'gone')
     return response.blob()
   }

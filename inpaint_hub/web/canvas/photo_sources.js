@@ -52,14 +52,15 @@ function takeFirst(files, on) {
 }
 
 export function showExamples(place, examples, language, on) {
-  for (const {address, name, title, strokes} of examples) {
+  for (const example of examples) {
+    const {address, title} = example
     const button = document.createElement('button'), image = document.createElement('img')
     button.type = 'button'
     image.src = address
     image.alt = title[language]
     image.loading = 'lazy'
     button.append(image)
-    button.onclick = () => on.example(address, name, strokes)
+    button.onclick = () => on.example(example)
     place.append(button)
   }
 }
