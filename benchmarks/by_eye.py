@@ -3,10 +3,10 @@
     PYTHONPATH=. python benchmarks/by_eye.py pairs path/to/photos --output votes --count 40
     PYTHONPATH=. python benchmarks/by_eye.py count votes
 
-The first command draws a hole, like an object or over a part of a face, in each of `--count` photos, fills it by
-`--ours` and by each of `--against` in turn (`original` is the photo itself), and writes one unlabelled picture a pair,
-in a shuffled order: A, the masked photo, B. Look at them, write a line a pair to votes/votes.txt, as in `07 A`, `08 B`
-or `09 =`, and only then let the second command read votes/key.json and count. A tie is half a vote for each; the
+The first command draws a hole, like an object, over a part of a face, or a box, in each of `--count` photos, fills it
+by `--ours` and by each of `--against` in turn (`original` is the photo itself), and writes one unlabelled picture a
+pair, in a shuffled order: A, the masked photo, B. Look at them, write a line a pair to votes/votes.txt, as in `07 A`,
+`08 B` or `09 =`, and only then let the second command read votes/key.json and count. A tie is half a vote for each; the
 interval is Wilson's, of 95 %. Pairs that are the same, to the byte, are not shown and count as even: judges see
 differences where there are none.
 """
@@ -21,7 +21,7 @@ import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from inpaint_hub.methods.registry import fill
 
@@ -62,7 +62,16 @@ def face_part(size: tuple[int, int], random: np.random.Generator) -> np.ndarray:
     return hole
 
 
-HOLES = {"object": object_like, "face": face_part}
+def box(size: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+    """(H, W) bool: a rectangle anywhere, of a quarter to nine sixteenths of the photo's sides, as in training."""
+    sides = [int(random.integers(length // 4, 9 * length // 16 + 1)) for length in size]
+    top, left = (int(random.integers(0, length - side + 1)) for length, side in zip(size, sides, strict=True))
+    hole = np.zeros(size, dtype=bool)
+    hole[top : top + sides[0], left : left + sides[1]] = True
+    return hole
+
+
+HOLES = {"object": object_like, "face": face_part, "box": box}
 
 
 def panel(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -87,6 +96,8 @@ def pairs(args: argparse.Namespace) -> None:
     for number, path in enumerate(files[: args.count]):
         with Image.open(path) as opened:
             photo = opened.convert("RGB")
+        if args.size:
+            photo = ImageOps.fit(photo, (args.size, args.size), Image.Resampling.LANCZOS)
         photo.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
         image = np.asarray(photo)
         hole = HOLES[args.holes](image.shape[:2], random)
@@ -146,7 +157,10 @@ def main() -> None:
     make.add_argument("--count", type=int, default=40)
     make.add_argument("--ours", default="patchmatch", help="a method, or a model")
     make.add_argument("--against", nargs="+", default=["biharmonic", "telea", "original"])
-    make.add_argument("--holes", choices=HOLES, default="object", help="like objects, or over parts of aligned faces")
+    make.add_argument(
+        "--holes", choices=HOLES, default="object", help="like objects, over parts of aligned faces, or boxes"
+    )
+    make.add_argument("--size", type=int, help="cut photos to their middle and scale them to squares of so many px")
     make.add_argument("--seed", type=int, default=0, help="of the photos taken, their holes, and the order")
     tell = commands.add_parser("count", help="count the votes")
     tell.set_defaults(run=count)
