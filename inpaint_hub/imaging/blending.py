@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# How strongly the fill keeps its own colors: what the seam asks for falls to 1/e within 1/√0.02 = 7 px. Between 0 and
-# 0.05 the figures of 250 photos of 64 px are the same; 0.2 dB better than no blending, seams a sixth smaller.
-SCREEN = 0.02
-ITERATIONS = 40  # nothing further from a pixel than so many px changes it
+# How strongly the fill keeps its own colors: what the seam asks for falls to 1/e within 1/√0.2 = 2.2 px. With less,
+# boxes at 32 px lose up to 0.2 dB; photos of 64 px do not care (measured from 0 to 0.5, on boxes and strokes).
+SCREEN = 0.2
+ITERATIONS = 15  # nothing further from a pixel than so many px changes it
 
 
 def blend_seam(filled: Tensor, hole: Tensor, known: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ def test_it_solves_the_screened_poisson_equation() -> None:
 def test_a_fill_of_another_color_meets_what_is_around_it_and_keeps_its_own_in_the_depth() -> None:
     hole = square_hole(120, 4)
     row = blend_seam(torch.where(hole, 0.6, 0.5), hole, ~hole)[0, 0, 64, 4:64]
-    assert row[0] - 0.5 < 0.02
+    assert row[0] - 0.5 < 0.04
     assert 0.6 - row[-1] < 0.001
     assert (row.diff() > -1e-3).all()
 
