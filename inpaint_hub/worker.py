@@ -30,7 +30,7 @@ class Worker:
 
     Args:
         limit_s: Seconds that a call may take.
-        prepare: What every fresh process calls before all else, to load what calls will need; it must pickle.
+        prepare: What every fresh process calls beside its first calls, to load what they will need; it must pickle.
     """
 
     def __init__(self, limit_s: float, prepare: Callable[[], object] = bool) -> None:
@@ -76,13 +76,13 @@ class Worker:
                 if stopped:  # even if the result came while it was being ended
                     self._end_process()
                     if not self._closed:
-                        self._running_process()  # it prepares itself before the next call comes
+                        self._running_process()  # it prepares itself until the next call comes
         if error:
             raise ValueError(error)
         return result
 
     def start(self) -> None:
-        """Start the process, which prepares itself while this one goes on. The first call starts it otherwise."""
+        """Start the process, which prepares itself. Otherwise the first call starts it."""
         with self._turn:
             self._running_process()
 
@@ -101,23 +101,28 @@ class Worker:
         self._end_process()
 
     def _end_process(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+        process, self._process = self._process, None  # the caller of `close` and a call that lost it may both be here
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def _try(prepare: Callable[[], object]) -> None:
+    with suppress(Exception):  # what fails here fails again, with its sentence, in the call that needs it
+        prepare()
 
 
 def main() -> None:
     """Call what comes in at stdin until that ends; results go out at stdout, which nothing else may write to."""
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with suppress(Exception):  # what fails here fails again, with its sentence, in the call that needs it
-        pickle.load(sys.stdin.buffer)()
+    prepare = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=_try, args=(prepare,), daemon=True).start()  # a call that needs none of it does not wait
     while True:
         try:
             function, arguments, options = pickle.load(sys.stdin.buffer)
         except EOFError:
-            return
+            os._exit(0)  # whatever is still being prepared
         answer: tuple[str | None, Any]
         try:
             answer = (None, function(*arguments, **options))
