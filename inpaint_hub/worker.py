@@ -98,13 +98,17 @@ class Worker:
     def close(self) -> None:
         """End the process, for good unless there is another call."""
         self._closed = True
-        self._end_process()
+        process = self._process
+        if process is not None:
+            process.kill()  # so a call that runs ends, too, and then it is nobody's turn
+        with self._turn:
+            self._end_process()
 
     def _end_process(self) -> None:
-        process, self._process = self._process, None  # the caller of `close` and a call that lost it may both be here
-        if process is not None:
-            process.kill()
-            process.communicate()
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
 
 
 def _try(prepare: Callable[[], object]) -> None:
