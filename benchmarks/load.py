@@ -37,6 +37,7 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 SIZES = ((64, 48), (200, 300), (512, 384), (33, 1000), (1024, 768))
 FULL = "Queue is full"
+PATIENCE_S = 600
 
 
 class Answer(NamedTuple):
@@ -174,7 +175,12 @@ def main() -> None:
 
         def one(number: int) -> Answer:
             if not hasattr(own, "client"):
-                own.client = Client(f"http://127.0.0.1:{port}", verbose=False, download_files=folder / "results")
+                own.client = Client(
+                    f"http://127.0.0.1:{port}",
+                    verbose=False,
+                    download_files=folder / "results",
+                    httpx_kwargs={"timeout": PATIENCE_S},  # not its own 5 s: what is measured is the page
+                )
                 clients.append(own.client)
             answer = ask(own.client, number, folder, args.methods[number % len(args.methods)])
             memory.append(megabytes(page.pid))
