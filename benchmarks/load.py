@@ -2,16 +2,19 @@
 
     PYTHONPATH=. python benchmarks/load.py
     PYTHONPATH=. python benchmarks/load.py --clients 32 --requests 500 --queue 12
+    INPAINT_QUEUE_SHARE=0 PYTHONPATH=. python benchmarks/load.py --queue 1000 --methods telea telea guided --attack
 
 Starts `app.py` with that queue, and sends photos of mixed sizes and their masks to /fill, methods in turn. A client
 that is told that the queue is full waits a second and asks again. Printed are the seconds from the first asking to the
 file, p50 and p95, what was lost or mixed up, and the memory of the page with its worker after the first fifth, and at
-most and at the end.
+most and at the end. With `--attack`, strangers send what the page refuses beside it: bodies of 30 MB, arguments that
+do not fit, uploads that break off and uploads that stop. Printed are their answers.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import socket
 import statistics
@@ -20,12 +23,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import numpy as np
 from gradio_client import Client, handle_file
@@ -33,8 +36,8 @@ from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 SIZES = ((64, 48), (200, 300), (512, 384), (33, 1000), (1024, 768))
-METHODS = ("telea", "cifar10", "navier-stokes")
 FULL = "Queue is full"
+PATIENCE_S = 600
 
 
 class Answer(NamedTuple):
@@ -45,8 +48,8 @@ class Answer(NamedTuple):
     wrong: str  # nothing if it went well
 
 
-def ask(client: Client, number: int, folder: Path) -> Answer:
-    """Fill photo `number`, which no other request sends, and compare what comes back with it."""
+def ask(client: Client, number: int, folder: Path, method: str) -> Answer:
+    """Fill photo `number`, which no other request sends, by a method, and compare what comes back with it."""
     random = np.random.default_rng(number)
     width, height = SIZES[number % len(SIZES)]
     photo = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -59,7 +62,6 @@ def ask(client: Client, number: int, folder: Path) -> Answer:
     while True:
         try:
             given = [handle_file(path) for path in names]
-            method = METHODS[number % len(METHODS)]
             _, filled, _ = client.predict(photo=given[0], mask=given[1], method=method, api_name="/fill")
             break
         except Exception as error:  # whatever the client makes of it
@@ -74,6 +76,46 @@ def ask(client: Client, number: int, folder: Path) -> Answer:
     same = result.shape == photo.shape and np.array_equal(result[~hole], photo[~hole])
     done = same and Path(filled).name == names[0].name and (result[hole] != photo[hole]).any()
     return Answer(seconds, refusals, "" if done else "the result is not of its photo")
+
+
+def attack(port: int, stop: threading.Event) -> Counter[str]:
+    """Send one thing after another that the page refuses until `stop`; how often each got which answer."""
+    half = b"POST /gradio_api/upload HTTP/1.1\r\nHost: page\r\nContent-Length: 900000\r\n"
+    half += b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    half += b'Content-Disposition: form-data; name="files"; filename="half.png"\r\n\r\n' + bytes(100_000)
+    large = json.dumps({"data": [[]] * 7_500_000}).encode()
+    answers: Counter[str] = Counter()
+    stalled = []
+    while not stop.is_set():
+        for what, path, body in (
+            ("30 MB of JSON", "call/fill", large),
+            ("no arguments", "call/v2/fill", b"{}"),
+            ("a wrong name", "call/v2/fill", b'{"picture": 1}'),
+        ):
+            answers[f"{what}: {post(f'http://127.0.0.1:{port}/gradio_api/{path}', body)}"] += 1
+        for kept in (False, True):
+            upload = socket.create_connection(("127.0.0.1", port))
+            upload.sendall(half)
+            if kept:
+                stalled.append(upload)
+            else:
+                upload.close()
+            answers["an upload that stops" if kept else "an upload that breaks off"] += 1
+        stop.wait(1)
+    for upload in stalled:
+        upload.close()
+    return answers
+
+
+def post(address: str, body: bytes) -> str:
+    """Send a body; the status, or what went wrong."""
+    try:
+        with urlopen(Request(address, body, {"Content-Type": "application/json"}), timeout=60) as answer:
+            return str(answer.status)
+    except HTTPError as error:
+        return str(error.code)
+    except (URLError, OSError) as error:  # the page hangs up before it has read all
+        return type(getattr(error, "reason", error)).__name__
 
 
 def megabytes(root: int) -> float:
@@ -120,6 +162,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--queue", type=int, default=20, help="as the page's own flag")
     parser.add_argument("--keep", type=int, default=60, help="as the page's own flag; so deleting happens in the run")
+    parser.add_argument("--methods", nargs="+", default=["telea", "cifar10", "navier-stokes"], help="in turn")
+    parser.add_argument("--attack", action="store_true", help="send what the page refuses beside the requests")
     args = parser.parse_args()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -131,18 +175,29 @@ def main() -> None:
 
         def one(number: int) -> Answer:
             if not hasattr(own, "client"):
-                own.client = Client(f"http://127.0.0.1:{port}", verbose=False, download_files=folder / "results")
+                own.client = Client(
+                    f"http://127.0.0.1:{port}",
+                    verbose=False,
+                    download_files=folder / "results",
+                    httpx_kwargs={"timeout": PATIENCE_S},  # not its own 5 s: what is measured is the page
+                )
                 clients.append(own.client)
-            answer = ask(own.client, number, folder)
+            answer = ask(own.client, number, folder, args.methods[number % len(args.methods)])
             memory.append(megabytes(page.pid))
             return answer
 
+        stop = threading.Event()
         try:
             started = time.perf_counter()
-            with ThreadPoolExecutor(args.clients) as pool:
+            with ThreadPoolExecutor(args.clients + 1) as pool:
+                attacks = pool.submit(attack, port, stop) if args.attack else None
                 answers = list(pool.map(one, range(args.requests)))
+                stop.set()
             report(answers, memory, time.perf_counter() - started)
+            for refused, times in sorted(attacks.result().items()) if attacks else []:
+                print(f"{refused}, {times} times")
         finally:
+            stop.set()
             for client in clients:
                 client.close()
             page.terminate()

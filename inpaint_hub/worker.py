@@ -30,7 +30,7 @@ class Worker:
 
     Args:
         limit_s: Seconds that a call may take.
-        prepare: What every fresh process calls before all else, to load what calls will need; it must pickle.
+        prepare: What every fresh process calls beside its first calls, to load what they will need; it must pickle.
     """
 
     def __init__(self, limit_s: float, prepare: Callable[[], object] = bool) -> None:
@@ -76,13 +76,13 @@ class Worker:
                 if stopped:  # even if the result came while it was being ended
                     self._end_process()
                     if not self._closed:
-                        self._running_process()  # it prepares itself before the next call comes
+                        self._running_process()  # it prepares itself until the next call comes
         if error:
             raise ValueError(error)
         return result
 
     def start(self) -> None:
-        """Start the process, which prepares itself while this one goes on. The first call starts it otherwise."""
+        """Start the process, which prepares itself. Otherwise the first call starts it."""
         with self._turn:
             self._running_process()
 
@@ -98,7 +98,11 @@ class Worker:
     def close(self) -> None:
         """End the process, for good unless there is another call."""
         self._closed = True
-        self._end_process()
+        process = self._process
+        if process is not None:
+            process.kill()  # so a call that runs ends, too, and then it is nobody's turn
+        with self._turn:
+            self._end_process()
 
     def _end_process(self) -> None:
         if self._process is not None:
@@ -107,17 +111,22 @@ class Worker:
             self._process = None
 
 
+def _try(prepare: Callable[[], object]) -> None:
+    with suppress(Exception):  # what fails here fails again, with its sentence, in the call that needs it
+        prepare()
+
+
 def main() -> None:
     """Call what comes in at stdin until that ends; results go out at stdout, which nothing else may write to."""
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with suppress(Exception):  # what fails here fails again, with its sentence, in the call that needs it
-        pickle.load(sys.stdin.buffer)()
+    prepare = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=_try, args=(prepare,), daemon=True).start()  # a call that needs none of it does not wait
     while True:
         try:
             function, arguments, options = pickle.load(sys.stdin.buffer)
         except EOFError:
-            return
+            os._exit(0)  # whatever is still being prepared
         answer: tuple[str | None, Any]
         try:
             answer = (None, function(*arguments, **options))

@@ -32,22 +32,37 @@ def test_what_the_function_prints_does_not_disturb_its_results(worker: Worker) -
     assert worker(abs, -3) == 3
 
 
-def test_a_process_prepares_itself_before_the_first_call_and_after_it_was_killed(tmp_path: Path) -> None:
-    worker = Worker(30, prepare=partial(os.chdir, tmp_path))
+def test_a_process_prepares_itself_when_it_starts_and_after_it_was_killed(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    worker = Worker(30, prepare=partial(ready.touch))
     worker.start()
-    assert worker(os.getcwd) == str(tmp_path)
-    worker(os.chdir, "/")
+    wait_for(ready)
     with pytest.raises(ValueError, match="the process was killed"):
         worker(os._exit, 9)
-    assert worker._process is not None, "the next call does not wait for it to start"
-    assert worker(os.getcwd) == str(tmp_path)
+    wait_for(ready)  # without a call
     worker.close()
 
 
-def test_a_preparation_that_fails_costs_nothing_but_itself(tmp_path: Path) -> None:
+def wait_for(file: Path) -> None:
+    """Wait until there is a file, and take it away."""
+    deadline = time.monotonic() + 60
+    while not file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    file.unlink()
+
+
+def test_a_call_does_not_wait_for_a_preparation_that_it_does_not_need() -> None:
+    worker = Worker(30, prepare=partial(time.sleep, 300))
+    assert worker(abs, -3) == 3
+    worker.close()
+
+
+def test_a_preparation_that_fails_costs_nothing_but_itself(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     worker = Worker(30, prepare=partial(os.chdir, tmp_path / "missing"))
     assert worker(abs, -3) == 3
     worker.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_close_ends_the_process_for_good_while_a_call_runs(worker: Worker) -> None:

@@ -29,6 +29,7 @@ TOO_LARGE = "The request has more than {megabytes:g} MB. Send files to /gradio_a
 TOO_LARGE_UPLOAD = "The upload has more than {megabytes:g} MB."
 TOO_SLOW = "The request stopped coming in. Send it again."
 BROKEN_CALL = "The arguments cannot be read ({reason}). /gradio_api/info lists them."
+DELETED = "The file was here for too long and was deleted."
 TOO_MANY = "You have {share} pictures waiting here already. Wait for one of them."
 
 
@@ -204,6 +205,8 @@ def _expected_end(error: BaseException, path: str) -> _EndedError | None:
         return _expected_end(inner[0], path)
     if isinstance(error, _EndedError):
         return error
+    if isinstance(error, RuntimeError) and isinstance(error.__context__, FileNotFoundError):
+        return _EndedError(404, DELETED)  # between Gradio's look for the file and Starlette's
     if isinstance(error, RuntimeError) and error.__cause__:  # so does Starlette wrap what comes after the first bytes
         return _expected_end(error.__cause__, path)
     kind = type(error).__name__

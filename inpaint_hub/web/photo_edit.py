@@ -105,7 +105,7 @@ def load_method(method: str) -> None:
     hole = np.zeros((TRIAL_PX, TRIAL_PX), dtype=bool)
     hole[TRIAL_PX // 4 : TRIAL_PX // 2, TRIAL_PX // 4 : TRIAL_PX // 2] = True
     noise = np.random.default_rng(0).integers(0, 256, (TRIAL_PX, TRIAL_PX, 3), dtype=np.uint8)
-    _fill_timed(Image.fromarray(noise), hole, method, "cpu")
+    _load_method(method, "cpu")(noise, hole)
 
 
 def open_photo(path: str, folder: str, max_pixels: int, *, preview: bool = True) -> OpenedPhoto:

@@ -146,8 +146,8 @@ TEXTS: dict[str, Row] = {
     "api": ("For programs", "Für Programme"),
     "api_introduction": (
         "Two endpoints answer, `/fill` and `/compare`. White in the mask is filled. The filled file comes in the"
-        " photo's format"
-        '; `file_format="png"` gives a PNG, `grow_px=4` grows the hole, and `model="owner/model"` takes a model from the'
+        " photo's format; "
+        '`file_format="png"` gives a PNG, `grow_px=4` grows the hole, and `model="owner/model"` takes a model from the'
         " Hugging Face Hub. Methods: {methods}. Errors are sentences.",
         "Zwei Endpunkte antworten, `/fill` und `/compare`. Gefüllt wird, was in der Maske weiß ist. Die gefüllte Datei"
         ' kommt im Format des Fotos; `file_format="png"` gibt ein PNG, `grow_px=4` vergrößert die Lücke, und'

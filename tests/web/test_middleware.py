@@ -102,6 +102,16 @@ def test_guard_passes_errors_of_its_own_app_on() -> None:
     assert "a fault of ours" in sentence
 
 
+def test_guard_says_that_a_file_was_deleted_before_it_was_sent() -> None:
+    async def send_deleted(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            raise FileNotFoundError
+        except FileNotFoundError:
+            raise RuntimeError("File at path /cache/photo.png does not exist.")  # noqa: B904  as Starlette does
+
+    assert ask(send_deleted, "/gradio_api/file=/cache/photo.png") == (404, middleware.DELETED)
+
+
 def test_guard_ends_a_stream_that_fails_after_its_first_bytes() -> None:
     class HTTPException(Exception):  # noqa: N818  as Starlette calls it
         pass
