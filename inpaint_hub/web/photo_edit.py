@@ -21,6 +21,7 @@ from ..files import write_atomically
 from ..imaging import containers, contract, deep_color, encoding, masks, photo
 from ..methods.registry import get_method
 from .selection import select
+from .validation import TOO_OLD, GoneError
 
 PREVIEW_PX = 2048  # the longer side, at most
 PATCH_MARGIN_PX = 16  # known pixels around the hole, so that no seam shows when a browser scales the patch
@@ -35,7 +36,17 @@ MISFIT = "The fills do not fit this photo. Open it again."
 CONVERTED = "The photo is HEIC. It is saved as JPEG, or as PNG if you choose so."
 
 _load_method = lru_cache(maxsize=4)(get_method)  # a visitor's model is a snapshot, which does not change
-_read_photo = lru_cache(maxsize=1)(photo.read)  # one visitor's next step, most often; uploads do not change
+
+
+def _read(path: str, max_pixels: int) -> photo.Photo:
+    """Read an upload, which may have been deleted since the request was checked."""
+    try:
+        return photo.read(path, max_pixels)
+    except FileNotFoundError:
+        raise GoneError(TOO_OLD.format(name="file")) from None
+
+
+_read_photo = lru_cache(maxsize=1)(_read)  # one visitor's next step, most often; uploads do not change
 
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the photo
 Picture = Image.Image | np.ndarray  # an array is colour of 16 bits, as in `photo.Photo`
@@ -323,7 +334,7 @@ def _checked(hole: np.ndarray) -> np.ndarray:
 
 def _read_hole(source: photo.Photo, path: str, max_pixels: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """What a mask picture's file marks on the upright photo, and how it was read if not as white on black."""
-    mask = photo.read(path, max_pixels)
+    mask = _read(path, max_pixels)
     if sorted(mask.size) == sorted(source.size):
         picture = photo.fit_mask(mask, source)
     else:
@@ -338,7 +349,7 @@ def _edited(source: photo.Photo, edits: Sequence[Edit], max_pixels: int) -> Pict
     """The photo as it is now."""
     image: Picture = source.image.copy() if edits else source.image
     for edit in edits:
-        patch = photo.read(edit.path, max_pixels)
+        patch = _read(edit.path, max_pixels)
         left, top, right, bottom = _corners(edit.box)
         inside = 0 <= left < right <= source.size[0] and 0 <= top < bottom <= source.size[1]
         if not inside or patch.size != edit.box[2:] or _kind(patch.image) != _kind(image):

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image
 from inpaint_hub.imaging import deep_color, photo
 from inpaint_hub.web import photo_edit
 from inpaint_hub.web.photo_edit import Edit, make_preview, merge_masks
+from inpaint_hub.web.validation import GoneError
 
 LIMIT = 10**6
 MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F", "16-bit RGB", "16-bit RGBA"]
@@ -21,6 +22,17 @@ ENDINGS = {"CMYK": "tif", "F": "tif"}  # the others as PNG
 def layer_of(hole: np.ndarray, color: tuple[int, int, int] = (255, 138, 61)) -> Image.Image:
     """What an image editor hands over when `hole` (H, W) is brushed over."""
     return Image.fromarray(hole[..., None] * np.array([*color, 255], dtype=np.uint8))
+
+
+@pytest.mark.parametrize("gone", ["photo", "mask", "edit"])
+def test_a_file_that_was_deleted_meanwhile_is_told_without_its_path(tmp_path: Path, gone: str) -> None:
+    files = {name: tmp_path / f"{name}.png" for name in ("photo", "mask", "edit")}
+    for path in files.values():
+        Image.fromarray(photo_of(40, 60, 3)).save(path)
+    files[gone].unlink()
+    edits = [Edit(str(files["edit"]), (0, 0, 60, 40))]
+    with pytest.raises(GoneError, match=r"^The file was here for too long and was deleted\. Open it again\.$"):
+        photo_edit.fill_hole(str(files["photo"]), edits, str(files["mask"]), str(tmp_path / "out"), "telea", LIMIT)
 
 
 def saved(path: Path, pixels: np.ndarray, **options: object) -> str:
