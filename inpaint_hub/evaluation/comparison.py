@@ -259,20 +259,25 @@ class FillMetrics:
     """
 
     def __init__(self, images: np.ndarray, holes: np.ndarray, results: np.ndarray, originals: NetworkFeatures) -> None:
+        from .feature_metrics import KernelDistances
+
         self.per_image = {name: metric.per_image(results, images, holes) for name, metric in METRICS.items()}
         self.originals, self.fills = originals, NetworkFeatures.of(results, holes)
+        self.kernels = KernelDistances(self.fills.crops, originals.crops)
 
     def figures(self, chosen: np.ndarray | None = None) -> dict[str, Figure]:
         """Compute every figure of the images with the numbers `chosen`, or of all images."""
-        from .feature_metrics import FEATURE_METRICS, frechet_distance
+        from .feature_metrics import feature_distance, frechet_distance
 
         which = np.arange(len(self.originals.crops)) if chosen is None else chosen
         functions: dict[str, Callable[[np.ndarray], float]] = {
             name: lambda some, name=name: METRICS[name].aggregate(self.per_image[name][some])  # type: ignore[misc]
             for name in METRICS
         }
-        for name, metric in FEATURE_METRICS.items():
-            functions[name] = lambda some, metric=metric: metric(self.fills.crops[some], self.originals.crops[some])  # type: ignore[misc]
+        functions["feature_distance"] = lambda some: feature_distance(
+            self.fills.crops[some], self.originals.crops[some]
+        )
+        functions["kernel_distance"] = self.kernels.of
         if self.originals.classified and self.fills.classified:
             (features, labels), (fill_features, fill_labels) = self.originals.classified, self.fills.classified
             functions["frechet"] = lambda some: frechet_distance(fill_features[some], features[some])

@@ -12,6 +12,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.evaluation.feature_metrics import (
+    KernelDistances,
     _crop,
     crop_features,
     feature_distance,
@@ -54,6 +55,13 @@ def test_kernel_distance_is_torchmetrics_kid_of_the_whole_set() -> None:
     kid.update(other[:, :, None, None], real=False)
     assert kernel_distance(other, one) == pytest.approx(1000 * float(kid.compute()[0]), rel=1e-4)
     assert kernel_distance(one, one) < kernel_distance(other, one)
+
+
+def test_the_kernel_distance_of_a_part_is_that_of_the_part_alone() -> None:
+    torch.manual_seed(0)
+    one, other = torch.randn(40, 8), torch.randn(40, 8) + 0.5
+    part = np.array([3, 5, 8, 20, 39])
+    assert KernelDistances(other, one).of(part) == pytest.approx(kernel_distance(other[part], one[part]), rel=1e-5)
 
 
 def test_frechet_distance_of_two_normal_distributions_is_known() -> None:
