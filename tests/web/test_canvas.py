@@ -956,7 +956,7 @@ def test_the_page_speaks_german(
         page.get_by_role("button", name=german["open"]).wait_for()
         page.get_by_role("button", name=german["networks"]).click()
         page.get_by_text(german["networks_introduction"]).wait_for()
-        page.get_by_role("button", name="scenes").click()
+        page.get_by_role("button", name="photos").click()
         page.locator("#networks").get_by_text(german["samples"]).first.wait_for()
         page.get_by_role("button", name=german["api"]).click()
         page.locator("#snippets").get_by_text(german["api_introduction"].split("`")[0]).wait_for()
