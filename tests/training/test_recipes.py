@@ -150,6 +150,7 @@ def test_recipe_every_rule_has_its_sentence_tested() -> None:
     ruled = {*CHOICES} | {name for name, _, _ in RULES}
     assert ruled == {sentence.split(" is ")[0] for _, sentence in SENTENCES}
     free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes", "adversarial_schedule"}
+    free |= {"diffaugment"}
     assert ruled | free == {*Recipe().to_dict()}
 
 
