@@ -17,6 +17,7 @@ from inpaint_hub.training.recipes import PRESETS
 from inpaint_hub.training.train_step import Networks, train_step
 
 HOLES = Holes((8, 16), {"rectangle": 1})
+FEATURES = feature_network("lite0")  # to build it draws random numbers
 UNCHANGED = torch.full((4, diffaugment.DRAWS), 0.5)
 
 
@@ -62,7 +63,7 @@ def figures(preset: str, draws: torch.Tensor, *, on: bool) -> dict[str, float]:
     generator = Generator()
     discriminator = FeatureDiscriminator() if recipe.discriminator == "features" else Discriminator(32)
     optimizers = make_optimizers(recipe, generator, discriminator)
-    networks = Networks(generator, discriminator, *optimizers, feature_network("lite0"))
+    networks = Networks(generator, discriminator, *optimizers, FEATURES)
     holes = HOLES.batch(0, 0, 4, (32, 32))
     batch = Batch(torch.rand(4, 3, 32, 32), holes, bounding_boxes(holes), draws)
     found = train_step(("discriminate", "joint"), recipe, Accelerator(cpu=True), networks, batch)
