@@ -435,6 +435,7 @@ def test_page_events_say_what_is_gone_so_that_the_page_can_send_it_again(
         assert output_of(server, "fill_hole", request | changed)["title"] == "gone"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", PAGE_EVENTS)
 def test_page_events_take_no_file_that_was_not_uploaded_and_leave_no_traceback(
     server: Server, files: dict[str, Any], tmp_path: Path, event: str

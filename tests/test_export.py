@@ -101,6 +101,7 @@ def test_a_context_encoder_is_refused_with_a_sentence(tmp_path: Path) -> None:
         export("context-encoder", tmp_path / "model.onnx")
 
 
+@pytest.mark.slow
 def test_export_writes_a_program_that_torch_runs_without_this_package(exact: Inpainter, tmp_path: Path) -> None:
     exact.generator.save_pretrained(tmp_path)
     assert export(tmp_path, tmp_path / "model.pt2") == 16

@@ -163,6 +163,7 @@ def test_that_the_discriminator_discriminator_dominates_is_said_once(tmp_path: P
     assert "lower --discriminator_learning_rate than 0.0001" in said[0]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_very_weights_of_one_never_stopped(
     run: Path, pictures: Path, tmp_path: Path
 ) -> None:

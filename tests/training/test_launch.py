@@ -181,6 +181,7 @@ def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch: pytes
     assert "WORLD_SIZE=2, but this process is alone" in str(launch_error(accelerator))
 
 
+@pytest.mark.slow
 def test_a_launch_that_became_one_process_is_said(pictures: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
     command += ["train_accelerate.py", "--train_data_dir", str(pictures), "--output_dir", str(tmp_path / "run")]
