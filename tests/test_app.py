@@ -322,6 +322,7 @@ def test_a_visitor_who_leaves_frees_the_place_in_the_queue(server: Server, files
     stays.close()
 
 
+@pytest.mark.slow
 def test_a_visitor_who_leaves_while_their_photo_is_filled_makes_room_for_the_next_one(
     server: Server, tmp_path: Path
 ) -> None:

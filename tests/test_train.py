@@ -271,6 +271,7 @@ def test_a_run_is_resumed_with_its_images_wherever_they_are_and_with_no_others(
     assert "started with other settings (num_threads 1 -> 7)" in process.communicate(timeout=200)[0]
 
 
+@pytest.mark.slow
 def test_a_run_whose_only_checkpoint_is_damaged_ends_with_a_sentence(pictures: Path, tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "run", 4, {"step": 4}).write_bytes(b"half")
     process = start(pictures, tmp_path / "run", "--checkpoints_total_limit", "1")
@@ -477,6 +478,7 @@ def test_weights_that_cannot_be_had_end_the_start_with_a_sentence() -> None:
         starting_folder("cifar11", None)
 
 
+@pytest.mark.slow
 def test_an_error_that_is_find_nonfinite_ends_the_run_and_no_checkpoint_holds_it(
     pictures: Path, tmp_path: Path
 ) -> None:
