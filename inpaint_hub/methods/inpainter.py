@@ -192,7 +192,7 @@ def _blended(
         for part, prediction in found:  # a wide hole may lie in several boxes
             if common := part.intersection(window):
                 here, there = common.moved(-window.top, -window.left), common.moved(-part.top, -part.left)
-                inside = where[here.slices] & hole[common.slices]
+                inside = where[here.slices]
                 image[here.slices][inside] = prediction[there.slices][inside]
         results.append((box, _blend(image, where, ~where)[box.moved(-window.top, -window.left).slices]))
     return results
@@ -200,6 +200,8 @@ def _blended(
 
 def _blend(image: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.ndarray:
     """`blend_seam` of one image (H, W, 3), computed where the hole is."""
+    if not hole.any():  # a scale may see no hole, or no known pixel
+        return image
     part = bounding_box(hole).grown(1, 1, hole.shape).slices
     planes = image[part].transpose(2, 0, 1), hole[part][None], known[part][None]
     blended = blend_seam(*(torch.from_numpy(array)[None] for array in planes))

@@ -117,6 +117,14 @@ def test_of_a_hole_wider_than_in_training_the_network_is_shown_all_at_once_at_th
         assert not exceeds_distance(ring, 16 // TRUST)
 
 
+@pytest.mark.parametrize("lines", [slice(None), slice(None, None, 2)], ids=["everything", "every other line"])
+def test_a_wide_hole_of_which_a_scale_sees_no_rim_or_no_hole_is_filled(lines: slice) -> None:
+    photo, hole = np.full((200, 150, 3), 90, dtype=np.uint8), np.zeros((200, 150), dtype=bool)
+    hole[lines] = True
+    filled = Inpainter(Generator(largest_hole=16))(photo, hole, quiet=True)
+    assert np.array_equal(filled[~hole], photo[~hole])
+
+
 def test_a_pixel_out_of_the_networks_sight_is_warned_of(inpainter: Inpainter) -> None:
     photo, hole = np.full((8, 700, 3), 90, dtype=np.uint8), np.zeros((8, 700), dtype=bool)
     hole[:, 20 : 20 + 2 * CONTEXT_PX] = True
