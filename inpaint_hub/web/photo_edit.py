@@ -19,6 +19,7 @@ from PIL import Image
 
 from ..files import write_atomically
 from ..imaging import containers, contract, deep_color, encoding, masks, photo
+from ..imaging.windows import Window, bounding_box, window_around
 from ..methods.registry import get_method
 from .selection import select
 from .validation import TOO_OLD, GoneError
@@ -200,10 +201,10 @@ def fill_hole(
     marked, notes = _read_hole(source, mask, max_pixels)
     hole = _checked(masks.dilate(marked, grow_px))
     result, seconds, warned = _fill_timed(image, hole, method, device)
-    box = _bounds(hole, PATCH_MARGIN_PX)
-    exact, shown = _write_patch(_crop(result, box), source, folder)
+    window = window_around(hole, PATCH_MARGIN_PX, 1)
+    exact, shown = _write_patch(_crop(result, window), source, folder)
     told = tuple(dict.fromkeys((*notes, *warned)))
-    return FilledHole(exact, shown, box, _bounds(hole, 0), int(hole.sum()), seconds, told)
+    return FilledHole(exact, shown, _box(window), _box(bounding_box(hole)), int(hole.sum()), seconds, told)
 
 
 def save_photo(path: str, edits: Sequence[Edit], folder: str, max_pixels: int, *, as_png: bool = False) -> SavedPhoto:
@@ -215,7 +216,7 @@ def save_photo(path: str, edits: Sequence[Edit], folder: str, max_pixels: int, *
     source = _read_photo(path, max_pixels)
     filled = np.zeros(source.size[::-1], dtype=bool)
     for edit in edits:
-        filled[_slices(edit.box)] = True
+        filled[_window(edit.box).slices] = True
     saved, notes = _save(source, _edited(source, edits, max_pixels), filled, folder, as_png)
     return SavedPhoto(str(saved), saved.name, tuple(notes))
 
@@ -350,12 +351,13 @@ def _edited(source: photo.Photo, edits: Sequence[Edit], max_pixels: int) -> Pict
     image: Picture = source.image.copy() if edits else source.image
     for edit in edits:
         patch = _read(edit.path, max_pixels)
-        left, top, right, bottom = _corners(edit.box)
+        window = _window(edit.box)
+        top, left, bottom, right = window
         inside = 0 <= left < right <= source.size[0] and 0 <= top < bottom <= source.size[1]
         if not inside or patch.size != edit.box[2:] or _kind(patch.image) != _kind(image):
             raise ValueError(MISFIT)
         if isinstance(image, np.ndarray):
-            image[_slices(edit.box)] = patch.image
+            image[window.slices] = patch.image
         elif isinstance(patch.image, Image.Image):
             image.paste(patch.image, (left, top))
     return image
@@ -371,8 +373,10 @@ def _is_plain(image: Picture) -> bool:
     return isinstance(image, np.ndarray) or image.mode in BROWSER_MODES
 
 
-def _crop(image: Picture, box: Box) -> Picture:
-    return image[_slices(box)] if isinstance(image, np.ndarray) else image.crop(_corners(box))
+def _crop(image: Picture, window: Window) -> Picture:
+    if isinstance(image, np.ndarray):
+        return image[window.slices]
+    return image.crop((window.left, window.top, window.right, window.bottom))
 
 
 def _fill_timed(image: Picture, hole: np.ndarray, method: str, device: str) -> tuple[Picture, float, tuple[str, ...]]:
@@ -384,32 +388,23 @@ def _fill_timed(image: Picture, hole: np.ndarray, method: str, device: str) -> t
     return result, time.perf_counter() - started, tuple(str(warning.message) for warning in caught)
 
 
-def _bounds(hole: np.ndarray, margin: int) -> Box:
-    """The smallest box that holds the hole and so many pixels around it."""
-    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
-    left, top = max(0, int(columns[0]) - margin), max(0, int(rows[0]) - margin)
-    right, bottom = min(hole.shape[1], int(columns[-1]) + 1 + margin), min(hole.shape[0], int(rows[-1]) + 1 + margin)
-    return left, top, right - left, bottom - top
+def _box(window: Window) -> Box:
+    return window.left, window.top, window.right - window.left, window.bottom - window.top
 
 
-def _corners(box: Box) -> Box:
+def _window(box: Box) -> Window:
     left, top, width, height = box
-    return left, top, left + width, top + height
-
-
-def _slices(box: Box) -> tuple[slice, slice]:
-    left, top, width, height = box
-    return slice(top, top + height), slice(left, left + width)
+    return Window(top, left, top + height, left + width)
 
 
 def _write_marked(hole: np.ndarray, folder: str, notes: tuple[str, ...]) -> Marked:
     if not hole.any():
         raise ValueError(NO_HOLE)
-    box = _bounds(hole, 0)
-    alpha = Image.fromarray(np.uint8(255) * hole[_slices(box)])
+    window = bounding_box(hole)
+    alpha = Image.fromarray(np.uint8(255) * hole[window.slices])
     path = Path(folder) / "marked.png"
     Image.merge("LA", [Image.new("L", alpha.size, 255), alpha]).save(path, compress_level=encoding.PNG_LEVEL)
-    return Marked(str(path), box, notes)
+    return Marked(str(path), _box(window), notes)
 
 
 def _write_patch(patch: Picture, source: photo.Photo, folder: str) -> tuple[str, str]:
