@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,23 +17,30 @@ import numpy as np
 from PIL import Image
 
 from ..files import write_atomically
-from ..imaging import containers, contract, deep_color, encoding, masks, photo
+from ..imaging import deep_color, encoding, masks, photo
 from ..imaging.windows import Window, bounding_box, window_around
 from ..methods.registry import get_method
+from .browser_image import (
+    BROWSER_FORMATS,
+    Picture,
+    keeps_colors,
+    make_preview,
+    to_browser,
+    write_patch,
+    write_shown,
+)
 from .selection import select
 from .validation import TOO_OLD, GoneError
 
-PREVIEW_PX = 2048  # the longer side, at most
 PATCH_MARGIN_PX = 16  # known pixels around the hole, so that no seam shows when a browser scales the patch
 TRIAL_PX = 128  # of a picture so large that `guided` asks its network and makes every candidate
-BROWSER_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
-BROWSER_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # PNG holds them, and browsers show them as they are
-COLOR_CHUNKS = (b"cHRM", b"cICP", b"gAMA", b"sRGB")  # of a PNG: what its colours mean
 OUTPUT_FORMATS = {"HEIF": "JPEG"}  # what goes out where the photo's own format does not
 NO_HOLE = "Nothing is marked yet. Brush over what should go."
 ALL_HOLE = "Everything is marked, so nothing of the photo would be left. Leave some of it unmarked."
 MISFIT = "The fills do not fit this photo. Open it again."
 CONVERTED = "The photo is HEIC. It is saved as JPEG, or as PNG if you choose so."
+
+Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the photo
 
 _load_method = lru_cache(maxsize=4)(get_method)  # a visitor's model is a snapshot, which does not change
 
@@ -48,9 +54,6 @@ def _read(path: str, max_pixels: int) -> photo.Photo:
 
 
 _read_photo = lru_cache(maxsize=1)(_read)  # one visitor's next step, most often; uploads do not change
-
-Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the photo
-Picture = Image.Image | np.ndarray  # an array is colour of 16 bits, as in `photo.Photo`
 
 
 class Edit(NamedTuple):
@@ -136,9 +139,9 @@ def open_photo(path: str, folder: str, max_pixels: int, *, preview: bool = True)
         ValueError: The file cannot be read, or is too large.
     """
     source = _read_photo(path, max_pixels)
-    plain = source.format in BROWSER_FORMATS and _is_plain(source.image)
+    plain = source.format in BROWSER_FORMATS and keeps_colors(source.image)
     notes = (*source.notes, *([CONVERTED] if source.format == "HEIF" else []))
-    shown = _write_shown(make_preview(source.image), source, folder, "preview") if preview or not plain else None
+    shown = write_shown(make_preview(source.image), source, folder, "preview") if preview or not plain else None
     return OpenedPhoto(*source.size, shown, notes)
 
 
@@ -202,7 +205,7 @@ def fill_hole(
     hole = _checked(masks.dilate(marked, grow_px))
     result, seconds, warned = _fill_timed(image, hole, method, device)
     window = window_around(hole, PATCH_MARGIN_PX, 1)
-    exact, shown = _write_patch(_crop(result, window), source, folder)
+    exact, shown = write_patch(_crop(result, window), source, folder)
     told = tuple(dict.fromkeys((*notes, *warned)))
     return FilledHole(exact, shown, _box(window), _box(bounding_box(hole)), int(hole.sum()), seconds, told)
 
@@ -262,31 +265,10 @@ def fill_photo(
     result, seconds, warned = _fill_timed(source.image, hole, method, device)
     saved, notes = _save(source, result, hole, folder, as_png)
     told = tuple(dict.fromkeys((*source.notes, *reading, *warned, *notes)))
-    before = path if source.format in BROWSER_FORMATS else _write_shown(source.image, source, folder, "before")
+    before = path if source.format in BROWSER_FORMATS else write_shown(source.image, source, folder, "before")
     format = _output_format(source, as_png)
-    after = str(saved) if format in BROWSER_FORMATS else _write_shown(result, source, folder, "after")
+    after = str(saved) if format in BROWSER_FORMATS else write_shown(result, source, folder, "after")
     return FilledPhoto(str(saved), before, after, int(hole.sum()), seconds, told)
-
-
-def make_preview(image: Picture) -> Image.Image:
-    """Reduce a picture to PREVIEW_PX, in a mode that browsers show."""
-    preview = to_browser(image)
-    if max(preview.size) > PREVIEW_PX:
-        preview = preview.convert("RGBA" if preview.has_transparency_data else "RGB")
-        preview.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS, reducing_gap=2)
-    return preview
-
-
-def to_browser(image: Picture) -> Image.Image:
-    """Bring a picture into a mode of 8 bits that browsers show; those that they know stay as they are."""
-    if isinstance(image, np.ndarray):
-        return deep_color.to_8bit(image)
-    if image.mode in BROWSER_MODES:
-        return image
-    if image.mode in contract.MODES_16BIT or image.mode == "F":
-        values, _ = contract.unpack(image, np.zeros(image.size[::-1], dtype=bool))
-        return Image.fromarray(np.rint(255 * values[0]).astype(np.uint8))
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def merge_masks(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndarray:
@@ -368,11 +350,6 @@ def _kind(image: Picture) -> str | int:
     return int(image.shape[2]) if isinstance(image, np.ndarray) else image.mode
 
 
-def _is_plain(image: Picture) -> bool:
-    """Whether browsers show it in the colours that its file means."""
-    return isinstance(image, np.ndarray) or image.mode in BROWSER_MODES
-
-
 def _crop(image: Picture, window: Window) -> Picture:
     if isinstance(image, np.ndarray):
         return image[window.slices]
@@ -405,32 +382,6 @@ def _write_marked(hole: np.ndarray, folder: str, notes: tuple[str, ...]) -> Mark
     path = Path(folder) / "marked.png"
     Image.merge("LA", [Image.new("L", alpha.size, 255), alpha]).save(path, compress_level=encoding.PNG_LEVEL)
     return Marked(str(path), _box(window), notes)
-
-
-def _write_patch(patch: Picture, source: photo.Photo, folder: str) -> tuple[str, str]:
-    """The patch in a file without loss, and in one that a browser shows: the same where it can be."""
-    if isinstance(patch, np.ndarray):
-        path = Path(folder) / "patch.png"
-        path.write_bytes(deep_color.encode_16bit(patch, "PNG"))
-    elif patch.mode in BROWSER_MODES:
-        shown = _write_shown(patch, source, folder, "patch")
-        return shown, shown
-    else:
-        path = Path(folder) / "patch.tif"
-        patch.save(path, compression="raw")
-    return str(path), _write_shown(patch, source, folder, "shown")
-
-
-def _write_shown(image: Picture, source: photo.Photo, folder: str, name: str) -> str:
-    """A PNG that a browser shows in the photo's colours."""
-    file, options, chunks = BytesIO(), {}, []
-    if _is_plain(image):  # what was converted has left the photo's colour space
-        options = {key: source.metadata[key] for key in ("icc_profile",) if key in source.metadata}
-        chunks = [part for part in source.parts if source.format == "PNG" and part.kind in COLOR_CHUNKS]
-    to_browser(image).save(file, "PNG", compress_level=encoding.PNG_LEVEL, **options)
-    path = Path(folder) / f"{name}.png"
-    path.write_bytes(containers.add_to_png(file.getvalue(), chunks))
-    return str(path)
 
 
 def _output_format(source: photo.Photo, as_png: bool) -> str:

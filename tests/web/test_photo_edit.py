@@ -11,7 +11,8 @@ from PIL import ExifTags, Image
 
 from inpaint_hub.imaging import deep_color, photo
 from inpaint_hub.web import photo_edit
-from inpaint_hub.web.photo_edit import Edit, make_preview, merge_masks
+from inpaint_hub.web.browser_image import BROWSER_FORMATS, to_browser
+from inpaint_hub.web.photo_edit import Edit, merge_masks
 from inpaint_hub.web.validation import GoneError
 
 LIMIT = 10**6
@@ -109,12 +110,6 @@ def test_a_mask_of_other_proportions_is_refused_with_both_sizes() -> None:
         merge_masks((18, 12), [layer_of(some_hole(12, 20))])
 
 
-@pytest.mark.parametrize("size", [(1, 1), (32, 20), (5000, 40), (40, 5000), (2049, 2048)])
-def test_make_preview_fits_the_screen(size: tuple[int, int]) -> None:
-    preview = make_preview(Image.new("RGB", size))
-    assert max(preview.size) == min(max(size), photo_edit.PREVIEW_PX)
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_open_photo_writes_a_preview_of_every_mode(tmp_path: Path, mode: str) -> None:
     opened = photo_edit.open_photo(photo_in(mode, tmp_path), str(tmp_path), LIMIT)
@@ -137,7 +132,7 @@ def test_open_photo_shows_a_dark_photo_of_16_bits_dark(tmp_path: Path) -> None:
     path = saved(tmp_path / "deep.tif", np.full((400, 400), 16448, dtype=np.uint16))
     opened = photo_edit.open_photo(path, str(tmp_path), LIMIT)
     with Image.open(str(opened.preview)) as preview:
-        assert photo_edit.to_browser(preview).convert("RGB").getpixel((0, 0)) == (64, 64, 64)
+        assert to_browser(preview).convert("RGB").getpixel((0, 0)) == (64, 64, 64)
 
 
 def test_open_photo_refuses_too_many_pixels_and_broken_files(tmp_path: Path) -> None:
@@ -266,7 +261,7 @@ def test_the_result_has_the_photos_name_and_format_and_something_to_show(
         assert np.array_equal(np.asarray(result)[~hole], pixels[~hole])
     for shown in (filled.before, filled.after):
         with Image.open(shown) as picture:
-            assert picture.format in photo_edit.BROWSER_FORMATS
+            assert picture.format in BROWSER_FORMATS
 
 
 def test_a_jpeg_can_go_out_as_png_with_its_other_pixels_exact(tmp_path: Path) -> None:
