@@ -14,7 +14,6 @@ from typing import NamedTuple
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -87,16 +86,3 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         except URLError:
             time.sleep(0.2)
     pytest.fail(f"app.py does not answer at {url}:\n{log.read_text()}")
-
-
-def photo_of(height: int, width: int, channels: int = 3) -> np.ndarray:
-    """An opaque random photo (height, width, channels) uint8."""
-    photo = np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8)
-    photo[..., 3:] = 255
-    return photo
-
-
-def some_hole(height: int, width: int) -> np.ndarray:
-    hole = np.zeros((height, width), dtype=bool)
-    hole[height // 4 : height // 2, width // 3 : width // 2] = True
-    return hole

@@ -20,11 +20,12 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from hub_server import HubServer
-from page_server import PATIENCE_S, Server, photo_of, served, some_hole
+from page_server import PATIENCE_S, Server, served
 from PIL import Image
+from sample_photos import photo_of, some_hole
 
 from inpaint_hub import METHODS, Inpainter
-from inpaint_hub.web import middleware, photo_edit, text
+from inpaint_hub.web import marked_hole, middleware, photo_edit, text
 
 pytest.importorskip("gradio", reason="the page needs gradio")
 import httpx
@@ -421,9 +422,9 @@ def test_page_events_say_refusals_in_the_visitors_language(
 ) -> None:
     Image.new("L", (60, 40)).save(tmp_path / "mask.png")
     request = page_request(server, tmp_path)
-    assert output_of(server, "fill_hole", request)["error"] == photo_edit.NO_HOLE
+    assert output_of(server, "fill_hole", request)["error"] == marked_hole.NO_HOLE
     german = output_of(server, "fill_hole", request | {"language": "de"})["error"]
-    assert german == text.GERMAN[photo_edit.NO_HOLE]
+    assert german == text.GERMAN[marked_hole.NO_HOLE]
 
 
 def test_page_events_say_what_is_gone_so_that_the_page_can_send_it_again(

@@ -10,6 +10,7 @@ import gradio as gr
 from . import photo_edit, text
 from .blocks import connection_checker, current_page, show_value_errors
 from .endpoints import NO_PHOTO, choose
+from .marked_hole import NO_HOLE
 
 MOMENTS = 8  # requests at once that take moments; they wait for one worker
 
@@ -69,7 +70,7 @@ def _mark(function: Callable[..., photo_edit.Marked], request: dict) -> dict:
 def _path(request: dict, name: str) -> str:
     file = request.get(name)
     if not file:
-        raise ValueError(photo_edit.NO_HOLE if name == "mask" else NO_PHOTO)
+        raise ValueError(NO_HOLE if name == "mask" else NO_PHOTO)
     return str(file["path"])
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ..files import write_atomically
-from ..imaging import deep_color, encoding, masks, photo
+from ..imaging import encoding, photo
 from ..imaging.windows import Window, bounding_box, window_around
 from ..methods.registry import get_method
 from .browser_image import (
@@ -29,14 +29,13 @@ from .browser_image import (
     write_patch,
     write_shown,
 )
+from .marked_hole import NO_HOLE, grow_hole, merge_masks, read_hole
 from .selection import select
 from .validation import TOO_OLD, GoneError
 
 PATCH_MARGIN_PX = 16  # known pixels around the hole, so that no seam shows when a browser scales the patch
 TRIAL_PX = 128  # of a picture so large that `guided` asks its network and makes every candidate
 OUTPUT_FORMATS = {"HEIF": "JPEG"}  # what goes out where the photo's own format does not
-NO_HOLE = "Nothing is marked yet. Brush over what should go."
-ALL_HOLE = "Everything is marked, so nothing of the photo would be left. Leave some of it unmarked."
 MISFIT = "The fills do not fit this photo. Open it again."
 CONVERTED = "The photo is HEIC. It is saved as JPEG, or as PNG if you choose so."
 
@@ -152,7 +151,7 @@ def read_mask(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixe
         ValueError: The mask cannot be read, does not fit, or marks nothing.
     """
     source = _read_photo(path, max_pixels)
-    hole, notes = _read_hole(source, mask, max_pixels)
+    hole, notes = read_hole(_read(mask, max_pixels), source)
     return _write_marked(hole, folder, notes)
 
 
@@ -163,7 +162,7 @@ def select_object(path: str, edits: Sequence[Edit], mask: str, folder: str, max_
         ValueError: A file cannot be read, or nothing is outlined.
     """
     source = _read_photo(path, max_pixels)
-    outline, _ = _read_hole(source, mask, max_pixels)
+    outline, _ = read_hole(_read(mask, max_pixels), source)
     if not outline.any():
         raise ValueError(NO_HOLE)
     shown = to_browser(_edited(source, edits, max_pixels)).convert("RGB")
@@ -201,8 +200,8 @@ def fill_hole(
     """
     source = _read_photo(path, max_pixels)
     image = _edited(source, edits, max_pixels)
-    marked, notes = _read_hole(source, mask, max_pixels)
-    hole = _checked(masks.dilate(marked, grow_px))
+    marked, notes = read_hole(_read(mask, max_pixels), source)
+    hole = grow_hole(marked, grow_px)
     result, seconds, warned = _fill_timed(image, hole, method, device)
     window = window_around(hole, PATCH_MARGIN_PX, 1)
     exact, shown = write_patch(_crop(result, window), source, folder)
@@ -259,9 +258,9 @@ def fill_photo(
     marked = merge_masks(source.size, layers)
     reading: tuple[str, ...] = ()
     if mask:
-        given, reading = _read_hole(source, mask, max_pixels)
+        given, reading = read_hole(_read(mask, max_pixels), source)
         marked |= given
-    hole = _checked(masks.dilate(marked, grow_px))
+    hole = grow_hole(marked, grow_px)
     result, seconds, warned = _fill_timed(source.image, hole, method, device)
     saved, notes = _save(source, result, hole, folder, as_png)
     told = tuple(dict.fromkeys((*source.notes, *reading, *warned, *notes)))
@@ -269,63 +268,6 @@ def fill_photo(
     format = _output_format(source, as_png)
     after = str(saved) if format in BROWSER_FORMATS else write_shown(result, source, folder, "after")
     return FilledPhoto(str(saved), before, after, int(hole.sum()), seconds, told)
-
-
-def merge_masks(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndarray:
-    """Merge masks, as people draw them, into one hole.
-
-    Args:
-        size: The photo's width and height.
-        layers: Masks of the photo's proportions. From a larger one a pixel is hole where any pixel that covers it is
-            marked, from a smaller one where at least half of it is.
-
-    Returns:
-        The hole (H, W) bool.
-
-    Raises:
-        ValueError: A mask has other proportions.
-    """
-    hole = np.zeros(size[::-1], dtype=bool)
-    for layer in layers:
-        hole |= _scaled(masks.parse_mask(layer)[0], size)
-    return hole
-
-
-def _scaled(marked: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A hole (H, W) bool at the photo's width and height, as `merge_masks` says."""
-    (width, height), there = size, marked.shape[::-1]
-    if there == size:
-        return marked
-    factor = max(there) / max(size)
-    if any(abs(length - factor * here) > max(1, factor) for length, here in zip(there, size, strict=True)):
-        raise ValueError(
-            f"The mask is {there[0]}×{there[1]} but the photo is {width}×{height};"
-            " resize the mask with nearest neighbour."
-        )
-    grey = Image.fromarray(marked).convert("L")
-    filter = Image.Resampling.BOX if factor > 1 else Image.Resampling.BILINEAR
-    return np.asarray(grey.resize(size, filter)) > (0 if factor > 1 else masks.HALF)
-
-
-def _checked(hole: np.ndarray) -> np.ndarray:
-    if not hole.any():
-        raise ValueError(NO_HOLE)
-    if hole.all():
-        raise ValueError(ALL_HOLE)
-    return hole
-
-
-def _read_hole(source: photo.Photo, path: str, max_pixels: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """What a mask picture's file marks on the upright photo, and how it was read if not as white on black."""
-    mask = _read(path, max_pixels)
-    if sorted(mask.size) == sorted(source.size):
-        picture = photo.fit_mask(mask, source)
-    else:
-        picture = mask.image if isinstance(mask.image, Image.Image) else deep_color.to_8bit(mask.image)
-    if picture.mode == "1":  # as the page sends it: there is nothing to guess
-        return _scaled(np.asarray(picture), source.size), ()
-    marked, reading = masks.parse_mask(picture)
-    return _scaled(marked, source.size), (reading,) if reading else ()
 
 
 def _edited(source: photo.Photo, edits: Sequence[Edit], max_pixels: int) -> Picture:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page_server import photo_of
 from PIL import Image
+from sample_photos import photo_of
 
 from inpaint_hub.imaging import photo
 from inpaint_hub.web.browser_image import BROWSER_MODES, PREVIEW_PX, Picture, make_preview, to_browser, write_patch

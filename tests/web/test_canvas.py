@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from conftest import ROOT
-from page_server import PATIENCE_S, Server, free_port, photo_of, served, some_hole
+from page_server import PATIENCE_S, Server, free_port, served
 from PIL import ExifTags, Image, ImageOps
+from sample_photos import photo_of, some_hole
 
 from inpaint_hub.methods import DEFAULT
 from inpaint_hub.web import text

@@ -11,7 +11,7 @@ from PIL import Image
 
 from inpaint_hub import METHODS
 from inpaint_hub.imaging import encoding, photo
-from inpaint_hub.web import photo_edit, text, validation
+from inpaint_hub.web import marked_hole, photo_edit, text, validation
 from inpaint_hub.worker import TOO_LONG
 
 CANVAS = ROOT / "inpaint_hub/web/canvas"
@@ -41,7 +41,8 @@ def test_every_text_that_the_browser_names_is_there_and_every_one_is_named() -> 
 
 
 def test_translate_knows_what_the_pages_modules_say() -> None:
-    said = [photo_edit.NO_HOLE, photo_edit.ALL_HOLE, photo_edit.MISFIT, photo_edit.CONVERTED, photo.FIRST_OF_SEVERAL]
+    said = [marked_hole.NO_HOLE, marked_hole.ALL_HOLE, photo_edit.MISFIT, photo_edit.CONVERTED]
+    said += [photo.FIRST_OF_SEVERAL]
     said += [
         validation.TOO_OLD.format(name="photo"),
         TOO_LONG.format(limit_s=120),
