@@ -145,7 +145,17 @@ def open_photo(path: str, folder: str, max_pixels: int, *, preview: bool = True)
 
 
 def read_mask(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixels: int) -> Marked:
-    """Read a mask picture of the photo's size or proportions: what it marks, as a PNG.
+    """Read a mask picture: what it marks, as a PNG.
+
+    Args:
+        path: The photo's file.
+        edits: Not looked at; `select_object` takes the same.
+        mask: A mask picture of the photo's size or proportions.
+        folder: Where the PNG goes.
+        max_pixels: Larger pictures are refused.
+
+    Returns:
+        What is marked, and how the mask was read.
 
     Raises:
         ValueError: The mask cannot be read, does not fit, or marks nothing.
@@ -156,7 +166,17 @@ def read_mask(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixe
 
 
 def select_object(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixels: int) -> Marked:
-    """Mark the object within a loose outline, which `mask` fills.
+    """Mark the object within a loose outline.
+
+    Args:
+        path: The photo's file.
+        edits: What was filled before.
+        mask: A mask picture of the photo's size or proportions, white inside the outline.
+        folder: Where the PNG that marks the object goes.
+        max_pixels: Larger pictures are refused.
+
+    Returns:
+        The object, or all within the outline where none stands out.
 
     Raises:
         ValueError: A file cannot be read, or nothing is outlined.
@@ -211,6 +231,16 @@ def fill_hole(
 
 def save_photo(path: str, edits: Sequence[Edit], folder: str, max_pixels: int, *, as_png: bool = False) -> SavedPhoto:
     """Write the photo with its edits, under its own name and in its own format, or as PNG.
+
+    Args:
+        path: The photo's file.
+        edits: What was filled.
+        folder: Where the file goes.
+        max_pixels: Larger photos are refused.
+        as_png: Whether it is a PNG instead of the photo's own format.
+
+    Returns:
+        The file, and what its format could not keep.
 
     Raises:
         ValueError: A file cannot be read, or the photo cannot be written in its format.
