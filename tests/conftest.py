@@ -19,8 +19,6 @@ settings.load_profile("project")
 if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core
     torch.set_num_threads(1)
 
-ROOT = Path(__file__).parent.parent
-
 
 @pytest.fixture(scope="session")
 def inpainter() -> Inpainter:

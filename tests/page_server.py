@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 PATIENCE_S = 240  # for a busy machine, which draws the page slowly
 WATCH = """

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hub_server import HubServer
 from page_server import PATIENCE_S, Server, served
+from paths import ROOT
 from PIL import Image
 from sample_photos import photo_of, some_hole
 

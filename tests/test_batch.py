@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from PIL import Image
 
 from inpaint_hub.batch import Options, plan_folder, run, shard_of

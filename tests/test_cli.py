@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from PIL import Image, ImageDraw
 
 from inpaint_hub import METHODS

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import ROOT
 from page_server import served
+from paths import ROOT
 from PIL import Image
 
 import inpaint_hub

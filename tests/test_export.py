@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from conftest import ROOT
+from paths import ROOT
 
 from inpaint_hub import Inpainter
 from inpaint_hub.cli import main

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from PIL import Image
 
 PAGE = (ROOT / "docs/folders.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 RESULTS = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
 

@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 # A room is a package or a single module; it imports from itself, and from rooms of lower floors. First the lowest.
 FLOORS = [

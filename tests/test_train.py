@@ -19,10 +19,10 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from datasets import Dataset, Features
 from datasets import Image as ImageFeature
 from hub_server import TOKEN, USER, HubServer
+from paths import ROOT
 from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

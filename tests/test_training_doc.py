@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 from inpaint_hub.training.arguments import FLAGS, RECIPE_GROUPS, parse_args
 from inpaint_hub.training.launch import STOPPED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from conftest import ROOT
+from paths import ROOT
 from PIL import Image
 
 from inpaint_hub.evaluation.classifier import INPUT_PX, classify, load_classifier

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from PIL import ExifTags, Image, PngImagePlugin
 from strategies import image_of
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import ROOT
 from PIL import Image, ImageDraw, ImageFilter
 from strategies import cases, holes, image_of, pixels_of
 

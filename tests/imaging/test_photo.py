@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import ROOT
 from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, PngImagePlugin
 from strategies import image_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from paths import ROOT
 from PIL import Image
 
 from inpaint_hub import Generator, Inpainter

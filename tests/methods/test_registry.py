@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from hypothesis import assume, given, settings
+from paths import ROOT
 from strategies import KINDS, cases, changed_under, image_of, pixels_of
 
 from inpaint_hub import METHODS, fill

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import ROOT
 from PIL import Image
 
 from inpaint_hub import Generator, Inpainter

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import torch
 from accelerate import Accelerator
-from conftest import ROOT
+from paths import ROOT
 from test_train import SETTINGS, start
 
 from inpaint_hub.metrics import METRICS

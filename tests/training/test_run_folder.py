@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.recipes import Recipe

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from page_server import PATIENCE_S, Server, free_port, served
+from paths import ROOT
 from PIL import ExifTags, Image, ImageOps
 from sample_photos import photo_of, some_hole
 

@@ -16,9 +16,9 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hub_server import USER, HubServer
 from huggingface_hub import SpaceCard
+from paths import ROOT
 from PIL import Image
 
 from inpaint_hub import Inpainter

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from PIL import Image
 
 from inpaint_hub import METHODS
