@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 from paths import ROOT
 
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PATIENCE_S = 240  # for a busy machine, which draws the page slowly
 WATCH = """
 import os, sys

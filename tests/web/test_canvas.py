@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from page_server import PATIENCE_S, Server, free_port, served
+from page_server import LOOPBACK, PATIENCE_S, Server, free_port, served
 from paths import ROOT
 from PIL import ExifTags, Image, ImageOps
 from sample_photos import photo_of, some_hole
@@ -38,7 +38,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 ENGLISH = text.column("en")
