@@ -6,9 +6,12 @@ Analysis of the 2D Screened Poisson Equation for Gradient Domain Problems", ECCV
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .windows import bounding_box
 
 # How strongly the fill keeps its own colors: what the seam asks for falls to 1/e within 1/√0.2 = 2.2 px. With less,
 # boxes at 32 px lose up to 0.2 dB; photos of 64 px do not care (measured from 0 to 0.5, on boxes and strokes).
@@ -42,6 +45,27 @@ def blend_seam(filled: Tensor, hole: Tensor, known: Tensor) -> Tensor:
         before, correction = correction, before + relaxation * (jacobi - before)
         relaxation = 1 / (1 - radius**2 * relaxation / 4)
     return torch.where(hole, (filled + correction).clamp(0, 1), filled)
+
+
+def blend_array(image: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Blend one image by `blend_seam`, computed only where its hole is.
+
+    Args:
+        image: (H, W, 3) float32 in 0..1, filled.
+        hole: (H, W) bool, the pixels to correct; there may be none.
+        known: (H, W) bool, the pixels to follow.
+
+    Returns:
+        (H, W, 3) float32 in 0..1, equal to `image` outside the hole.
+    """
+    if not hole.any():
+        return image
+    part = bounding_box(hole).grown(1, 1, hole.shape).slices
+    planes = image[part].transpose(2, 0, 1), hole[part][None], known[part][None]
+    blended = blend_seam(*(torch.from_numpy(array)[None] for array in planes))
+    result = image.copy()
+    result[part] = blended[0].permute(1, 2, 0).numpy()
+    return result
 
 
 def _sum_of_neighbors(planes: Tensor) -> Tensor:

@@ -53,11 +53,23 @@ def guided(image: np.ndarray, hole: np.ndarray, guide: Fill, /, *, seed: int = 0
             )
             where = unknown[inner.slices]
             known[inner.slices][where] = filled[where]
+            _blend(known, unknown, inner)
             unknown[inner.slices] = False
     finally:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)  # a candidate that nobody needs may still be running
     return result
+
+
+def _blend(image: np.ndarray, unknown: np.ndarray, box: Window) -> None:
+    """Blend the filled box of an image (H, W, 3) uint8, in place, with the pixels around it that are not `unknown`."""
+    from ..imaging.blending import blend_array  # PyTorch, whose import takes seconds
+
+    part = box.grown(1, 1, unknown.shape).slices
+    inside = np.zeros_like(unknown)
+    inside[box.slices] = unknown[box.slices]
+    blended = blend_array(image[part] / np.float32(255), inside[part], ~unknown[part])
+    image[inside] = np.rint(255 * blended[inside[part]])
 
 
 def _candidates(known: np.ndarray, hole: np.ndarray, box: Window, seed: int) -> list[Candidate]:

@@ -11,10 +11,10 @@ import torch
 
 from ..hardware import has_bf16
 from ..imaging import contract
-from ..imaging.blending import ITERATIONS, blend_seam
+from ..imaging.blending import ITERATIONS, blend_array
 from ..imaging.contract import ImageLike, Patch, known_pixels
 from ..imaging.resampling import downscale, proximity_weights, resize, upscale
-from ..imaging.windows import Window, bounding_box, boxes, downscale_factor, exceeds_distance, square
+from ..imaging.windows import Window, boxes, downscale_factor, exceeds_distance, square
 from ..models.context_encoder import ContextEncoder
 from ..models.fused_generator import ONE_LEVEL, FusedGenerator, Plan, plan, probe_difference
 from ..models.loading import load_network
@@ -173,7 +173,7 @@ class Inpainter:
             image[small & ~wanted] = before[small & ~wanted]
             for part, prediction in self._exact(image, wanted, boxes(wanted, COST_PX)):
                 image[part.slices][wanted[part.slices]] = prediction[wanted[part.slices]]
-            image, trust = _blend(image, wanted, ~small), trust[:, :, None]
+            image, trust = blend_array(image, wanted, ~small), trust[:, :, None]
             filled *= 1 - upscale(trust, where, scale)
             filled += upscale(trust * image, where, scale)  # so that what is not trusted is not smeared in
             scale //= 2
@@ -194,20 +194,8 @@ def _blended(
                 here, there = common.moved(-window.top, -window.left), common.moved(-part.top, -part.left)
                 inside = where[here.slices]
                 image[here.slices][inside] = prediction[there.slices][inside]
-        results.append((box, _blend(image, where, ~where)[box.moved(-window.top, -window.left).slices]))
+        results.append((box, blend_array(image, where, ~where)[box.moved(-window.top, -window.left).slices]))
     return results
-
-
-def _blend(image: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """`blend_seam` of one image (H, W, 3), computed where the hole is."""
-    if not hole.any():  # a scale may see no hole, or no known pixel
-        return image
-    part = bounding_box(hole).grown(1, 1, hole.shape).slices
-    planes = image[part].transpose(2, 0, 1), hole[part][None], known[part][None]
-    blended = blend_seam(*(torch.from_numpy(array)[None] for array in planes))
-    result = image.copy()
-    result[part] = blended[0].permute(1, 2, 0).numpy()
-    return result
 
 
 class FixedSize(Inpainter):

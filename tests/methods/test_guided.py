@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from inpaint_hub import fill
+from inpaint_hub.imaging.blending import blend_array
 from inpaint_hub.imaging.windows import Window
 from inpaint_hub.methods import guided as module
 from inpaint_hub.methods.classical import SEARCH_PX, biharmonic
@@ -14,6 +15,7 @@ from inpaint_hub.methods.guided import AGREEMENT_THRESHOLD, MIN_IMPROVEMENT, gui
 IMAGE = np.random.default_rng(0).integers(0, 256, (160, 150, 3), dtype=np.uint8)
 HOLE = np.zeros((160, 150), dtype=bool)
 HOLE[70:95, 60:88] = True
+MIDDLE = np.s_[80:85, 71:77]  # of the hole, where blending with what is around it hardly changes it
 
 
 def flat(value: int) -> module.Fill:
@@ -36,12 +38,12 @@ def grey_fills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.usefixtures("grey_fills")
 def test_what_is_nearby_fills_where_the_guide_sees_no_other_thing() -> None:
-    assert (guided(IMAGE, HOLE, flat(30))[HOLE] < 40).all()
+    assert (guided(IMAGE, HOLE, flat(30))[MIDDLE] < 40).all()
 
 
 def test_patchmatch_fills_alone_where_the_guide_agrees_with_it(grey_fills: list[int]) -> None:
     agreed = 250 - round(255 * AGREEMENT_THRESHOLD / 2)
-    assert (guided(IMAGE, HOLE, flat(agreed))[HOLE] == 250).all()
+    assert (guided(IMAGE, HOLE, flat(agreed))[MIDDLE] > 245).all()
     assert grey_fills == [SEARCH_PX], "and no time goes into other fills"
 
 
@@ -56,8 +58,8 @@ def test_each_of_two_far_holes_is_chosen_for_itself() -> None:
         return flat(30 if image[0, 0, 0] == 9 else 255)(image, hole)
 
     result = guided(image, left | right, guide)
-    assert (result[left] < 40).all()
-    assert (result[right] == 250).all()
+    assert (result[72:78, 312:318] < 40).all()
+    assert (result[72:78, -318:-312] > 245).all()
 
 
 def test_a_fill_that_is_hardly_nearer_to_the_guide_is_not_taken() -> None:
@@ -103,7 +105,19 @@ def test_a_photo_that_is_all_nearby_needs_no_guide() -> None:
     def guide(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
         raise AssertionError("there is nothing to choose from")
 
-    assert np.array_equal(guided(IMAGE[:24, :20], hole, guide), fill(IMAGE[:24, :20], hole, method="patchmatch"))
+    filled = fill(IMAGE[:24, :20], hole, method="patchmatch")
+    blended = np.rint(255 * blend_array(filled / np.float32(255), hole, ~hole))
+    assert np.array_equal(guided(IMAGE[:24, :20], hole, guide), blended)
+
+
+def test_the_colors_of_a_fill_follow_the_known_pixels_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "match", lambda image, hole, box, *_, **__: np.full_like(image[box.slices], 150))
+    result = guided(np.full_like(IMAGE, 100), HOLE, flat(150))
+    assert (result[~HOLE] == 100).all()
+    assert (result[MIDDLE] > 148).all()
+    row = result[82, 60:67, 0].astype(int)  # from the edge of the hole inwards
+    assert row[0] < 130
+    assert (np.diff(row) > 0).all()
 
 
 def test_known_pixels_survive_and_nothing_under_the_hole_leaks() -> None:
