@@ -37,7 +37,9 @@ SCRATCHES = ([(70, 30), (180, 120), (330, 170)], [(300, 10), (240, 110), (110, 2
 # photo; left, top and side of a square detail; of `faces` the face is where it was in training
 DETAILS = (("cat.jpg", (60, 0, 300)), ("desk-plant.jpg", (300, 60, 400)), ("meadow-tree.jpg", (0, 0, 545)))
 FACE = (("astronaut.jpg", (158, 54, 130)),)
-SMALL = ("cifar10", "context-encoder")  # trained on images of 32 px, the others on 64 px
+# Side of the images and of the holes in training, px.
+TRAINED = {"cifar10": (32, (8, 16)), "context-encoder": (32, (8, 16)), "photos": (128, (32, 72))}
+OTHERS = (64, (16, 36))
 PHOTOS = (*DETAILS, (HERO, (250, 0, 445))) * 2
 CARDS = {"faces": FACE * 8, "photos": PHOTOS}
 
@@ -110,7 +112,7 @@ def draw_method(method: str) -> Image.Image:
 
 def draw_model(model: str, details: Sequence[tuple[str, tuple[int, int, int]]], rows: str) -> Image.Image:
     """Draw a column for each detail: `rows` of "original", "masked" and "completed"."""
-    side, sides = (32, (8, 16)) if model in SMALL else (64, (16, 36))
+    side, sides = TRAINED.get(model, OTHERS)
     inpainter = Inpainter.from_pretrained(model)
     holes = evaluation_holes(len(details), side, Holes(sides, {"rectangle": 1}))[:, 0].numpy()
     columns = []

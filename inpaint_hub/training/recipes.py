@@ -335,13 +335,13 @@ PRESETS: dict[str, Recipe] = {
     "scenes": Recipe(resolution=64, crop_min=0.42, num_train_epochs=11, **SMALL_PHOTOS),
     "faces": Recipe(resolution=64, num_train_epochs=12, **SMALL_PHOTOS),
     # Sharp fills of photos: an L1 error, a perceptual loss and a discriminator on pretrained features, from the first
-    # image on, from random weights. The rate stays where it is until the last fifth, so that a run can be lengthened.
+    # image on, from random weights. The rate stays where it is until the last sixth, so that a run can be lengthened.
     "photos": Recipe(
         discriminator="features",
         resolution=128,
-        resolution_schedule="64:400000",
+        resolution_schedule="64:208000",
         train_batch_size=32,
-        num_train_epochs=38,
+        num_train_epochs=14,
         holes="rectangle:1, strokes:1, object:1",
         hole_min=32,
         hole_max=72,
@@ -349,14 +349,14 @@ PRESETS: dict[str, Recipe] = {
         optimizer="muon",
         learning_rate=5e-4,
         lr_warmup_images=6_400,
-        lr_decay_from=0.8,
+        lr_decay_from=0.8333,
         discriminator_learning_rate=4e-4,
         adam_beta1=0.0,
         reconstruction_loss="l1",
         perceptual_weight=0.6,
         adversarial_loss="hinge",
         adversarial_schedule="0.1:208000",  # first what belongs there, then how sharp it is
-        adversarial_weight=0.2,
+        adversarial_weight=0.15,
         joint=True,
         ema_half_life=10_000,
     ),
