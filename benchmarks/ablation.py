@@ -4,7 +4,7 @@
 
 All are trained at 64 px from the same random weights, and see the same images with the same holes in the same order.
 The figures are those of each run's last validation. Runs that were stopped go on. Figures go to
-benchmarks/results/ablation.json, for results.py; the fills of all variants to benchmarks/results/ablation.jpg.
+benchmarks/results/ablation.json, the fills of all variants to benchmarks/results/ablation.jpg.
 """
 
 from __future__ import annotations
