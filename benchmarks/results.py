@@ -196,6 +196,7 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
     ours, classical = best(rows, ["cifar10"], "psnr_hole")[0], best(rows, CLASSICAL, "psnr_hole")
     given = [name for name in SETS if name not in missing]
     command = "PYTHONPATH=. python benchmarks/results.py" + "".join(f" --{name} path/to/{name}" for name in given)
+    command += " --paper runs/paper" if "paper" in rows else ""
     parts = [
         "# Results",
         "The paper *Image Inpainting using GANs* compares four generations of inpainting in words. This is its table,"
