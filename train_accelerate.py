@@ -292,8 +292,10 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest) 
         if accelerator.is_main_process and push_is_due:
             push_on_the_way(run, state, bar.write)
     bar.close()
+    # Nobody leaves before the main process has saved: a launcher ends them all when one goes with an error. A process
+    # that leaves right after a reduction may even abort, when gloo's thread drops the tensors of it a moment too late.
+    accelerator.wait_for_everyone()
     if stopping:
-        accelerator.wait_for_everyone()  # a launcher ends them all when one has gone, and the main one is saving
         accelerator.print(f"stopped and saved at {state.images_seen:,} images; the same command goes on from there")
         sys.exit(STOPPED)
     if early:
