@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -185,14 +186,19 @@ def _shipped(name: str, image: ImageLike, mask: Any, /, *, seed: int = 0) -> Ima
 
 def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
     """The image (H, W, 3) uint8 with `hole` (H, W) bool filled as `guided.guided` does, by the network for photos."""
-    from .guided import guided  # with it comes PyTorch
+    from ..models.features import surroundings_distances  # PyTorch, whose import takes seconds
+    from .guided import guided
 
-    def network(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+    def paint(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
         generator = _shipped_generator(shipped_folder(GUIDE))
         with one_torch_thread():
             return np.asarray(generator(image, hole, seed=seed, quiet=True))
 
-    return guided(image, hole, network, seed=seed, threads=allowed_threads())
+    def distances(fills: Sequence[np.ndarray], hole: np.ndarray, known: np.ndarray) -> list[float]:
+        with one_torch_thread():
+            return surroundings_distances(fills, hole, known)
+
+    return guided(image, hole, paint, distances, seed=seed, threads=allowed_threads())
 
 
 METHODS: dict[str, Method] = {

@@ -34,7 +34,7 @@ from .selection import select
 from .validation import TOO_OLD, GoneError
 
 PATCH_MARGIN_PX = 16  # known pixels around the hole, so that no seam shows when a browser scales the patch
-TRIAL_PX = 128  # of a picture so large that `guided` asks its network and makes every candidate
+TRIAL_PX = 128  # of a picture so large that `guided` asks its network
 OUTPUT_FORMATS = {"HEIF": "JPEG"}  # what goes out where the photo's own format does not
 MISFIT = "The fills do not fit this photo. Open it again."
 CONVERTED = "The photo is HEIC. It is saved as JPEG, or as PNG if you choose so."

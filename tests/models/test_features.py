@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from inpaint_hub.models import features
-from inpaint_hub.models.features import CHANNELS, NETWORKS, FeatureNetwork
+from inpaint_hub.models.features import CHANNELS, NETWORKS, FeatureNetwork, surroundings_distances
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CATS = {281, 282, 285}  # tabby, tiger cat, Egyptian cat
@@ -67,3 +67,42 @@ def test_folding_batch_norm_changes_no_feature(monkeypatch: pytest.MonkeyPatch) 
     assert not any(isinstance(module, timm.layers.BatchNormAct2d) for module in folded.modules())
     with torch.no_grad():
         torch.testing.assert_close(folded.pooled(image), plain.pooled(image), rtol=1e-3, atol=1e-3)
+
+
+def view(name: str) -> np.ndarray:
+    """(128, 128, 3) uint8: the centre square of an example."""
+    return (255 * photo(name, 128)[0].permute(1, 2, 0).numpy()).round().astype(np.uint8)
+
+
+HOLE = np.zeros((128, 128), dtype=bool)
+HOLE[36:92, 40:88] = True
+
+
+@pytest.mark.parametrize(("name", "other"), [("desk-plant.jpg", "astronaut.jpg"), ("meadow-tree.jpg", "cat.jpg")])
+def test_a_thing_from_another_photo_is_further_from_its_surroundings_than_the_original(name: str, other: str) -> None:
+    original = view(name)
+    foreign = np.where(HOLE[:, :, None], view(other), original)
+    own, alien = surroundings_distances([original, foreign], HOLE, ~HOLE)
+    assert 0 < own < 0.9 * alien
+
+
+def test_a_distance_does_not_depend_on_the_other_fills() -> None:
+    one, other = view("desk-plant.jpg"), np.where(HOLE[:, :, None], np.uint8(90), view("desk-plant.jpg"))
+    together = surroundings_distances([one, other], HOLE, ~HOLE)
+    alone = [*surroundings_distances([one], HOLE, ~HOLE), *surroundings_distances([other], HOLE, ~HOLE)]
+    assert together == pytest.approx(alone, rel=1e-4)
+
+
+def test_places_that_hold_unknown_pixels_are_not_compared_with() -> None:
+    fill, known = view("desk-plant.jpg"), ~HOLE
+    assert surroundings_distances([fill], HOLE, np.zeros_like(HOLE)) == [0]
+    known[:, 100:] = False
+    assert surroundings_distances([fill], HOLE, known)[0] >= surroundings_distances([fill], HOLE, ~HOLE)[0]
+
+
+@pytest.mark.parametrize("shape", [(1, 300), (40, 9), (300, 64)])
+def test_views_of_any_shape_have_a_distance(shape: tuple[int, int]) -> None:
+    hole = np.zeros(shape, dtype=bool)
+    hole[: -(-shape[0] // 2), : shape[1] // 2] = True
+    fill = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert np.isfinite(surroundings_distances([fill, fill], hole, ~hole)).all()
