@@ -45,7 +45,7 @@ SETTINGS = [
     *("--max_train_steps", str(STEPS), "--checkpointing_steps", "4", "--num_validation_images", "8", "--cpu"),
     *("--logging_steps", "3", "--report_to", "tensorboard"),
 ]
-PIXELS = ["--preset", "context-encoder", "--generator", "dilated", "--local_discriminator"]  # what it judges
+PIXELS = ["--preset", "context-encoder", "--generator", "dilated", "--local_discriminator"]  # a judge of pixels
 # The generator alone, then the discriminator alone, then both, and a mix of the weights at last.
 PHASES = [*PIXELS, "--discriminator_from", "0.5", "--adversarial_from", "0.66"]
 
@@ -508,7 +508,8 @@ def test_weights_that_cannot_be_had_end_the_start_with_a_sentence() -> None:
 def test_an_error_that_is_find_nonfinite_ends_the_run_and_no_checkpoint_holds_it(
     pictures: Path, tmp_path: Path
 ) -> None:
-    process = start(pictures, tmp_path / "run", "--learning_rate", "1e30", "--optimizer", "adam")
+    # In phases the generator is alone at first: together, the discriminator's scores would be named instead.
+    process = start(pictures, tmp_path / "run", *PHASES, "--learning_rate", "1e30", "--optimizer", "adam")
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 1, printed
     assert re.search(r"the \w+ (error|largest weight) is (nan|inf) by update \d, at \d+ images", printed)
