@@ -3,7 +3,8 @@
     PYTHONPATH=. python benchmarks/dilation.py --data uoft-cs/cifar10 --runs runs
 
 Both see the same images with the same holes (`spread`, of up to 60 % of the image) in the same order, reconstruction
-alone, as the first phase of the preset `cifar10`. Figures go to benchmarks/results/dilation.json, for results.py.
+alone, as in the first phase of the preset `context-encoder`. Figures go to benchmarks/results/dilation.json, for
+results.py.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ STEPS = 800  # of 64 images
 
 def train(generator: str, data: str, folder: Path, steps: int) -> None:
     command = [
-        sys.executable, "train_accelerate.py", "--preset", "cifar10", "--generator", generator, "--holes", "spread",
-        "--discriminator_from", "1", "--adversarial_from", "1", "--interpolation", "1", "--max_train_steps", str(steps),
-        "--dataset_name", data, "--output_dir", str(folder),
+        sys.executable, "train_accelerate.py", "--preset", "context-encoder", "--generator", generator,
+        "--holes", "spread", "--discriminator_from", "1", "--adversarial_from", "1", "--interpolation", "1",
+        "--max_train_steps", str(steps), "--dataset_name", data, "--output_dir", str(folder),
     ]  # fmt: skip
     subprocess.run(command, cwd=ROOT, check=True)
 

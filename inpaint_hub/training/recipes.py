@@ -263,41 +263,31 @@ RULES: tuple[Rule, ...] = (
     ("ema_half_life", "above 0", lambda r: r.ema_half_life > 0),
 )
 
-SMALL_PHOTOS: dict[str, Any] = {
-    "init_from": "cifar10",
-    "train_batch_size": 16,
-    "hole_min": 16,
-    "hole_max": 36,
-    "optimizer": "muon",
-    "learning_rate": 7e-4,
-    "lr_warmup_images": 1_600,
-    "lr_decay_from": 0.5,
-    "adam_beta1": 0.5,
-    "adversarial_loss": "cross-entropy",
-    "adversarial_weight": 0.004,
-    "joint": True,
-    "discriminator_from": 0.72,
-    "adversarial_from": 0.75,
-    "interpolation": 0.4,
-    "ema_half_life": 2_000,
-}
-
-# What the shipped checkpoint began with: reconstruct first, then both with a small adversarial weight
-# (Iizuka et al. 2017, Section 4, has 4e-4), as one update on one forward pass.
-CIFAR10 = Recipe(
-    dataset_name="uoft-cs/cifar10",
-    num_train_epochs=7,
+# Sharp fills of photos: an L1 error, a perceptual loss and a discriminator on pretrained features, from the first
+# image on, from random weights. The rate stays where it is until the last part, so that a run can be lengthened.
+PHOTOS = Recipe(
+    discriminator="features",
+    resolution=128,
+    resolution_schedule="64:208000",
+    train_batch_size=32,
+    num_train_epochs=14,
+    holes="rectangle:1, strokes:1, object:1",
+    hole_min=32,
+    hole_max=72,
+    crop_min=0.42,
     optimizer="muon",
-    learning_rate=1e-3,
-    lr_warmup_images=1_600,  # the shipped weights had 6,400: 1.4 dB less after 2,000 images
-    lr_decay_from=0.5,
-    adam_beta1=0.5,
-    adversarial_loss="cross-entropy",
-    adversarial_weight=0.004,
+    learning_rate=5e-4,
+    lr_warmup_images=6_400,
+    lr_decay_from=0.8333,
+    discriminator_learning_rate=4e-4,
+    adam_beta1=0.0,
+    reconstruction_loss="l1",
+    perceptual_weight=0.6,
+    adversarial_loss="hinge",
+    adversarial_schedule="0.1:208000",  # first what belongs there, then how sharp it is
+    adversarial_weight=0.15,
     joint=True,
-    discriminator_from=0.80,
-    adversarial_from=0.82,
-    interpolation=0.4,  # the sharpest that stays 1 dB above biharmonic filling; 1.0 is sharper, and 1 dB lower
+    ema_half_life=10_000,
 )
 
 PRESETS: dict[str, Recipe] = {
@@ -313,9 +303,25 @@ PRESETS: dict[str, Recipe] = {
         adversarial_loss="mse",
         adversarial_weight=1.0,
     ),
-    "cifar10": CIFAR10,
-    # Pathak et al. 2016: L2 and an adversarial loss, whose judge sees the whole image. Else as `cifar10`, to compare.
-    "context-encoder": CIFAR10.replace(generator="context-encoder", local_discriminator=False),
+    # Pathak et al. 2016: L2 and an adversarial loss, whose judge sees the whole image. First reconstruction alone, then
+    # both with a small adversarial weight (Iizuka et al. 2017, Section 4, has 4e-4), as one update on one forward pass.
+    "context-encoder": Recipe(
+        dataset_name="uoft-cs/cifar10",
+        generator="context-encoder",
+        local_discriminator=False,
+        num_train_epochs=7,
+        optimizer="muon",
+        learning_rate=1e-3,
+        lr_warmup_images=1_600,
+        lr_decay_from=0.5,
+        adam_beta1=0.5,
+        adversarial_loss="cross-entropy",
+        adversarial_weight=0.004,
+        joint=True,
+        discriminator_from=0.80,
+        adversarial_from=0.82,
+        interpolation=0.4,  # the sharpest that stays near its best PSNR; 1.0 is sharper, and 1 dB lower
+    ),
     # Iizuka et al. 2017, Section 4: crops of photos, three phases of 90,000, 10,000 and 400,000
     # iterations; Adadelta, whose rate has no scale to be set, is Adam here.
     "glcic": Recipe(
@@ -331,33 +337,27 @@ PRESETS: dict[str, Recipe] = {
         discriminator_from=0.18,
         adversarial_from=0.20,
     ),
-    # The first releases at 64 px: from the weights of cifar10, in an afternoon of one core each.
-    "scenes": Recipe(resolution=64, crop_min=0.42, num_train_epochs=11, **SMALL_PHOTOS),
-    "faces": Recipe(resolution=64, num_train_epochs=12, **SMALL_PHOTOS),
-    # Sharp fills of photos: an L1 error, a perceptual loss and a discriminator on pretrained features, from the first
-    # image on, from random weights. The rate stays where it is until the last sixth, so that a run can be lengthened.
-    "photos": Recipe(
-        discriminator="features",
-        resolution=128,
-        resolution_schedule="64:208000",
-        train_batch_size=32,
-        num_train_epochs=14,
-        holes="rectangle:1, strokes:1, object:1",
-        hole_min=32,
-        hole_max=72,
-        crop_min=0.42,
-        optimizer="muon",
-        learning_rate=5e-4,
-        lr_warmup_images=6_400,
-        lr_decay_from=0.8333,
-        discriminator_learning_rate=4e-4,
-        adam_beta1=0.0,
-        reconstruction_loss="l1",
-        perceptual_weight=0.6,
-        adversarial_loss="hinge",
-        adversarial_schedule="0.1:208000",  # first what belongs there, then how sharp it is
-        adversarial_weight=0.15,
-        joint=True,
-        ema_half_life=10_000,
+    "photos": PHOTOS,
+    "faces": PHOTOS.replace(
+        holes="rectangle:1, strokes:1",
+        crop_min=0.6,
+        resolution_schedule="64:160000",
+        adversarial_schedule="0.1:160000",
+        num_train_epochs=27,
+    ),
+    "cifar10": PHOTOS.replace(
+        dataset_name="uoft-cs/cifar10",
+        resolution=32,
+        resolution_schedule="",
+        train_batch_size=64,
+        num_train_epochs=5,
+        holes="rectangle",
+        hole_min=8,
+        hole_max=16,
+        crop_min=1.0,
+        learning_rate=7e-4,
+        lr_decay_from=0.75,
+        adversarial_schedule="",
+        adversarial_weight=0.1,
     ),
 }

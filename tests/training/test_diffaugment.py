@@ -70,7 +70,7 @@ def figures(preset: str, draws: torch.Tensor, *, on: bool) -> dict[str, float]:
     return {name: value.item() for name, value in found.items()}
 
 
-@pytest.mark.parametrize("preset", ["cifar10", "photos"])
+@pytest.mark.parametrize("preset", ["glcic", "photos"])
 def test_it_changes_the_discriminators_errors_and_leaves_the_reconstruction_alone(preset: str) -> None:
     off, on = (figures(preset, torch.full((4, 8), 0.2), on=on) for on in (False, True))
     unchanged = figures(preset, UNCHANGED, on=True)

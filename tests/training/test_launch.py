@@ -17,7 +17,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from paths import ROOT
-from test_train import SETTINGS, start
+from test_train import PIXELS, SETTINGS, start
 
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.models.networks import Generator
@@ -38,6 +38,7 @@ MAGNIFIED = {f"grad_norm_{update}": 20 for update in ("reconstruct", "discrimina
     "kernel_distance": 100,
 }
 ALIKE = [
+    *PIXELS,
     *("--discriminator_from", "0.3", "--adversarial_from", "0.5", "--lr_warmup_images", "0", "--max_train_steps", "8"),
     *("--train_batch_size", "8", "--learning_rate", "1e-4", "--discriminator_learning_rate", "1e-6"),
     *("--mixed_precision", "no"),
@@ -94,7 +95,8 @@ def assert_equal(one: Path, other: Path, tolerance: float) -> None:
     assert len(first["history"]) == len(second["history"])
     for row, other_row in zip(first["history"], second["history"], strict=True):
         for name in row.keys() - {"images_per_second"}:
-            near = tolerance if name in METRICS else None  # validation's figures are rounded to four digits
+            # Validation's figures are rounded to four digits; the hinge loss of a generator is a mean around zero.
+            near = tolerance if name in METRICS or name == "adversarial" else None
             wanted = pytest.approx(row[name], rel=tolerance * MAGNIFIED.get(name, 1), abs=near)
             assert other_row[name] == wanted, name
     for part in ("generator", "average"):
@@ -103,17 +105,25 @@ def assert_equal(one: Path, other: Path, tolerance: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("nodes", "pieces"), [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize(
+    ("nodes", "tolerance", "more"),
+    [
+        (1, TOLERANCE, []),
+        (2, TOLERANCE, []),
+        (1, TOLERANCE, ["--gradient_accumulation_steps", "2"]),
+        # On features; the gradients of absolute differences jump where these are zero, which magnifies last bits.
+        (1, 3 * TOLERANCE, ["--preset", "cifar10"]),
+    ],
+)
 def test_two_processes_end_with_the_weights_of_one_at_the_same_global_batch(
-    pictures: Path, tmp_path: Path, nodes: int, pieces: int
+    pictures: Path, tmp_path: Path, nodes: int, tolerance: float, more: list[str]
 ) -> None:
-    accumulation = ("--gradient_accumulation_steps", str(pieces))
-    process = start(pictures, tmp_path / "one", *ALIKE, *accumulation)
+    process = start(pictures, tmp_path / "one", *ALIKE, *more)
     printed = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0, printed
-    launch = Launch(pictures, [tmp_path / "two"] * nodes, *accumulation)
+    launch = Launch(pictures, [tmp_path / "two"] * nodes, *more)
     assert launch.wait() == [0] * nodes, launch.printed()
-    assert_equal(tmp_path / "one", tmp_path / "two", TOLERANCE)
+    assert_equal(tmp_path / "one", tmp_path / "two", tolerance)
 
 
 @pytest.fixture(scope="module")
