@@ -144,7 +144,7 @@ def papers_recipe(rows: dict[str, Any]) -> list[str]:
     return [
         "## The paper's own recipe",
         "The preset `paper`: four updates an iteration, all of them MSE, reconstruction over the whole image, from the"
-        " first image on (Section IV); 320,000 images, as many as `cifar10` saw. It is the row `paper` above.",
+        " first image on (Section IV); 320,000 images. It is the row `paper` above.",
         "The paper reports that the discriminator's error turns up and the generator's goes down. Here the"
         " discriminator wins within an epoch: its errors fall from 0.25 to about 0.03, and the generator's adversarial"
         " error rises from 0.26 to 0.95. The fills are mottled, and often of the wrong colour.",
