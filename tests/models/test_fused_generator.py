@@ -86,14 +86,15 @@ def test_a_window_reaches_no_further_than_the_context(height: int, width: int, s
 @torch.inference_mode()
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no bfloat16")
 @pytest.mark.parametrize("name", [name for name in shipped() if name != "context-encoder"])
-def test_bfloat16_moves_no_filled_value_by_more_than_one_step_of_8_bits(name: str) -> None:
+def test_bfloat16_moves_hardly_a_filled_value_by_more_than_one_step_of_8_bits(name: str) -> None:
     generator = Generator.from_pretrained(name)
+    side = generator.largest_hole or 60
     moved = []
     for path in sorted(ROOT.glob("examples/*.jpg")):
         with Image.open(path) as photo:
             pixels = np.asarray(photo.convert("RGB").resize((160, 120)))
         image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255
-        box = Window(30, 50, 90, 110)
+        box = Window(30, 50, 30 + side, 50 + side)
         hole = torch.zeros(1, 1, 120, 160, dtype=torch.bool)
         part(hole, box)[:] = True
         how = plan(box, 120, 160)
