@@ -70,7 +70,7 @@ def _fill(
     pool: Executor | None,
 ) -> np.ndarray:
     """The better of the two fills of a box, (h, w, 3) uint8."""
-    copying = partial(_copied, known.copy(), hole.copy(), box, seed)
+    copying = partial(_copied, known, hole, box, seed)
     if max(box.bottom - box.top, box.right - box.left) > PAINTED_PX:
         return copying()
     copied = pool.submit(copying).result if pool is not None else copying

@@ -151,12 +151,13 @@ def test_known_pixels_survive_and_nothing_under_the_hole_leaks() -> None:
     assert np.array_equal(result, fill(IMAGE, HOLE, method="guided"))
 
 
+@pytest.mark.usefixtures("grey_copies")
 @pytest.mark.filterwarnings("error")
-def test_no_warning_tells_of_what_the_network_does_not_see() -> None:
-    pytest.importorskip("patchmatch", reason="its library needs Python 3.11")
-    hole = np.zeros((160, 160), dtype=bool)
-    hole[8:-8, 8:-8] = True  # 72 px from its middle to what is known
-    fill(np.zeros((160, 160, 3), dtype=np.uint8), hole, method="guided")
+def test_no_warning_tells_of_what_the_network_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "boxes", lambda *_: [Window(112, 112, 240, 240)])  # a piece of a much wider hole
+    hole = np.ones((256, 256), dtype=bool)
+    hole[:, :40] = False  # over 200 px from the right edge of what the network is shown
+    fill(np.zeros((256, 256, 3), dtype=np.uint8), hole, method="guided")
 
 
 def test_dust_is_filled_biharmonically_and_the_network_is_not_asked() -> None:
