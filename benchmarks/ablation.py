@@ -21,7 +21,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-STEPS = 800  # of 32 images
+STEPS = 400  # of 32 images
 FIGURES = ("psnr_hole", "gradient_energy", "feature_distance", "kernel_distance")
 SHARED = [
     *("--preset", "photos", "--resolution", "64", "--resolution_schedule", "", "--hole_min", "16", "--hole_max", "36"),

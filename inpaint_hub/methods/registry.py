@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from .inpainter import Inpainter
 
 
-GUIDE = "photos"  # the shipped model that knows photos
-
-
 class Method(Protocol):
     """A copy of `image` with the hole filled, as `imaging.contract` says; with nothing masked the image itself."""
 
@@ -185,12 +182,12 @@ def _shipped(name: str, image: ImageLike, mask: Any, /, *, seed: int = 0) -> Ima
 
 
 def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled as `guided.guided` does, by the network for photos."""
+    """The image (H, W, 3) uint8 with `hole` (H, W) bool filled as `guided.guided` does, by two shipped networks."""
     from ..models.features import surroundings_distances  # PyTorch, whose import takes seconds
     from .guided import guided
 
-    def paint(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
-        generator = _shipped_generator(shipped_folder(GUIDE))
+    def paint(name: str, image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+        generator = _shipped_generator(shipped_folder(name))
         with one_torch_thread():
             return np.asarray(generator(image, hole, seed=seed, quiet=True))
 
@@ -198,7 +195,8 @@ def _guided(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndar
         with one_torch_thread():
             return surroundings_distances(fills, hole, known)
 
-    return guided(image, hole, paint, distances, seed=seed, threads=allowed_threads())
+    painters = partial(paint, "photos"), partial(paint, "faces")
+    return guided(image, hole, *painters, distances, seed=seed, threads=allowed_threads())
 
 
 METHODS: dict[str, Method] = {

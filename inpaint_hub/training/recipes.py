@@ -341,9 +341,10 @@ PRESETS: dict[str, Recipe] = {
     "faces": PHOTOS.replace(
         holes="rectangle:1, strokes:1",
         crop_min=0.6,
-        resolution_schedule="64:160000",
-        adversarial_schedule="0.1:160000",
-        num_train_epochs=27,
+        resolution_schedule="64:120000",
+        adversarial_schedule="",
+        adversarial_weight=0.1,
+        num_train_epochs=20,
     ),
     "cifar10": PHOTOS.replace(
         dataset_name="uoft-cs/cifar10",

@@ -10,14 +10,14 @@ import pytest
 from inpaint_hub import fill
 from inpaint_hub.imaging.windows import Window
 from inpaint_hub.methods import guided as module
-from inpaint_hub.methods.classical import SEARCH_PX, biharmonic
-from inpaint_hub.methods.guided import PAINTED_PX, VIEW_PX, guided
+from inpaint_hub.methods.classical import SEARCH_PX, Fill, biharmonic
+from inpaint_hub.methods.guided import FACE_PREFERENCE, PAINTED_PX, VIEW_PX
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (160, 150, 3), dtype=np.uint8)
 HOLE = np.zeros((160, 150), dtype=bool)
 HOLE[70:95, 60:88] = True
 MIDDLE = np.s_[80:85, 71:77]  # of the hole, where blending with what is around it hardly changes it
-COPIED, PAINTED = 200, 60
+COPIED, PAINTED, FACE = 200, 60, 120
 
 
 def paint(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
@@ -33,6 +33,15 @@ def brightness(fills: Sequence[np.ndarray], hole: np.ndarray, known: np.ndarray)
 def darkness(fills: Sequence[np.ndarray], hole: np.ndarray, known: np.ndarray) -> list[float]:
     """A judge to whom what is dark in the hole is far away."""
     return [-value for value in brightness(fills, hole, known)]
+
+
+def paint_faces(image: np.ndarray, hole: np.ndarray, /, *, seed: int = 0) -> np.ndarray:
+    """A network for faces that paints another grey."""
+    return np.where(hole[:, :, None], np.uint8(FACE), image)
+
+
+def guided(image: np.ndarray, hole: np.ndarray, paint: Fill, distances: module.Distances, **options: int) -> np.ndarray:
+    return module.guided(image, hole, paint, paint_faces, distances, **options)
 
 
 def unasked(*_: object, **__: object) -> np.ndarray:
@@ -64,6 +73,25 @@ def test_the_fill_that_is_nearer_to_its_surroundings_is_taken(distances: module.
 def test_patchmatch_is_kept_where_both_are_as_near() -> None:
     result = guided(IMAGE, HOLE, paint, lambda fills, hole, known: [0.5 for _ in fills])
     assert (result[MIDDLE] > 190).all()
+
+
+@pytest.mark.usefixtures("grey_copies")
+@pytest.mark.parametrize(("excess", "taken"), [(-0.01, FACE), (0.01, PAINTED)])
+def test_a_face_may_be_somewhat_less_like_its_surroundings(
+    excess: float, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_face", lambda *_: Window(40, 30, 140, 130))
+    result = guided(IMAGE, HOLE, paint, lambda fills, hole, known: [1, 0.5, 0.5 + FACE_PREFERENCE + excess])
+    assert np.abs(result[MIDDLE].astype(int) - taken).max() < 10
+
+
+@pytest.mark.usefixtures("grey_copies")
+def test_a_wide_hole_in_a_face_is_the_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, hole = np.full((300, 300, 3), COPIED, dtype=np.uint8), np.zeros((300, 300), dtype=bool)
+    hole[100:120, 50 : 50 + PAINTED_PX + 1] = True
+    monkeypatch.setattr(module, "find_face", lambda *_: Window(0, 0, 300, 300))
+    result = guided(image, hole, unasked, brightness)
+    assert np.abs(result[109:111, 80:160].astype(int) - FACE).max() < 15
 
 
 def test_patchmatch_searches_once(grey_copies: list[int]) -> None:
