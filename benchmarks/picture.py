@@ -32,13 +32,13 @@ METHODS = {  # photo; left, top, right, bottom of the detail that is shown
     "faces": ("astronaut.jpg", (158, 54, 288, 184)),
     "telea": ("cat.jpg", (60, 0, 310, 250)),
 }
-FACE_PX, MOUTH = 64, (20, 36, 45, 51)  # the face's side in training; left, top, right, bottom in px of it
+FACE_PX, MOUTH = 128, (40, 72, 90, 102)  # the face's side in training; left, top, right, bottom in px of it
 SCRATCHES = ([(70, 30), (180, 120), (330, 170)], [(300, 10), (240, 110), (110, 230)])
 # photo; left, top and side of a square detail; of `faces` the face is where it was in training
 DETAILS = (("cat.jpg", (60, 0, 300)), ("desk-plant.jpg", (300, 60, 400)), ("meadow-tree.jpg", (0, 0, 545)))
 FACE = (("astronaut.jpg", (158, 54, 130)),)
 # Side of the images and of the holes in training, px.
-TRAINED = {"cifar10": (32, (8, 16)), "context-encoder": (32, (8, 16)), "photos": (128, (32, 72))}
+TRAINED = {"cifar10": (32, (8, 16)), "context-encoder": (32, (8, 16)), "photos": (128, (32, 72)), "faces": (128, (32, 72))}
 OTHERS = (64, (16, 36))
 PHOTOS = (*DETAILS, (HERO, (250, 0, 445))) * 2
 CARDS = {"faces": FACE * 8, "photos": PHOTOS}

@@ -29,6 +29,7 @@ from inpaint_hub.pretrained import shipped
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAPERS_PICTURES = ("errors.png", "samples.png")  # of the run of its preset
+ABLATION = RESULTS / "ablation.json"  # written by benchmarks/ablation.py, which trains the variants
 DILATION = RESULTS / "dilation.json"  # written by benchmarks/dilation.py, which trains two models for it
 QUICK = 200
 CLASSICAL = ["telea", "navier-stokes", "biharmonic", "patchmatch"]
@@ -233,6 +234,24 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
             " (`python benchmarks/dilation.py`). At 32 px either sees nearly all of the image, and they differ by less"
             " than the intervals; larger images were not tried:",
             *(report.group_table(dilation["methods"], "by_area", figure) for figure in ("psnr_hole", "seam")),
+        ]
+    if ABLATION.is_file():
+        ablation = json.loads(ABLATION.read_text())
+        parts += [
+            "## What each choice of `photos` is worth",
+            "The preset, and variants with one change, trained at 64 px from the same random weights on the same"
+            f" {ablation['images_seen']:,} photos with the same holes, a twentieth of the release"
+            " (`python benchmarks/ablation.py`); 136 validation photos:",
+            report.markdown_table(
+                [
+                    ["variant", *(report.COLUMNS[figure].heading for figure in ON_EVERY_SET)],
+                    ["---"] * (1 + len(ON_EVERY_SET)),
+                    *(
+                        [name, *(f"{row[figure]:.{report.COLUMNS[figure].digits}f}" for figure in ON_EVERY_SET)]
+                        for name, row in ablation["variants"].items()
+                    ),
+                ]
+            ),
         ]
     parts += [
         "## Every model on every data set",
