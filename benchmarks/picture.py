@@ -38,7 +38,8 @@ SCRATCHES = ([(70, 30), (180, 120), (330, 170)], [(300, 10), (240, 110), (110, 2
 DETAILS = (("cat.jpg", (60, 0, 300)), ("desk-plant.jpg", (300, 60, 400)), ("meadow-tree.jpg", (0, 0, 545)))
 FACE = (("astronaut.jpg", (158, 54, 130)),)
 # Side of the images and of the holes in training, px.
-TRAINED = {"cifar10": (32, (8, 16)), "context-encoder": (32, (8, 16)), "photos": (128, (32, 72)), "faces": (128, (32, 72))}
+SMALL, LARGE = (32, (8, 16)), (128, (32, 72))
+TRAINED = {"cifar10": SMALL, "context-encoder": SMALL, "photos": LARGE, "faces": LARGE}
 OTHERS = (64, (16, 36))
 PHOTOS = (*DETAILS, (HERO, (250, 0, 445))) * 2
 CARDS = {"faces": FACE * 8, "photos": PHOTOS}

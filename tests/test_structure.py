@@ -31,7 +31,7 @@ ONLY_IN = {
     "cv2": {"inpaint_hub.methods.classical", "inpaint_hub.imaging.deep_color", "inpaint_hub.web.selection"},
     "patchmatch": {"inpaint_hub.methods.classical"},
     "matplotlib": {"inpaint_hub.training.history", "inpaint_hub.evaluation.report"},
-    "skimage": {"inpaint_hub.methods.classical", "inpaint_hub.metrics"},
+    "skimage": {"inpaint_hub.methods.classical", "inpaint_hub.methods.faces", "inpaint_hub.metrics"},
     "spaces": {"inpaint_hub.web.worker_pool"},
 }
 
