@@ -120,6 +120,7 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
     if args.save_best not in (None, *METRICS):
         sys.exit(f"--save_best is {args.save_best}; it takes one of {', '.join(METRICS)}")
     set_seed(args.seed)
+    torch.backends.cudnn.benchmark = True  # batches keep their size: a GPU finds its fastest convolutions once
     if args.push_to_hub and accelerator.is_main_process and not args.dry_run:
         try:  # now, and not in hours
             args.hub_model_id = hub.prepare(args.hub_model_id, token=args.hub_token, private=args.hub_private_repo)
@@ -142,7 +143,7 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
     # Networks and optimisers.
     color = broadcast_object_list([mean_color(images.train.buffered.images)])[0]
     generator, discriminator, notes = build_networks(
-        recipe, color, recipe.resolution_at(total_images - 1), starting_folder(recipe.init_from, args.hub_token)
+        recipe, color, max(recipe.resolutions_at(total_images - 1)), starting_folder(recipe.init_from, args.hub_token)
     )
     say(accelerator, notes)
     features = load_features(recipe, accelerator)
@@ -151,6 +152,7 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
         generator.to(accelerator.device),
         multi_avg_fn=moving_average(recipe.train_batch_size, recipe.ema_half_life),
     )
+    average.n_averaged = average.n_averaged.cpu()  # it is read in every update, which would wait for a GPU
     if accelerator.num_processes > 1:
         synchronize_batchnorm(generator, accelerator.device)
         synchronize_batchnorm(discriminator, accelerator.device)
@@ -313,8 +315,8 @@ def ends_early(run: Run, state: TrainingState) -> bool:
 
 def validated(run: Run, state: TrainingState) -> dict[str, float]:
     """The figures of validation; its pictures are written, and the best model is kept."""
-    side = run.recipe.resolution_at(state.images_seen - 1)
-    generator, folder = recalibrated(run, side), run.args.output_dir / "samples"
+    side = max(run.recipe.resolutions_at(state.images_seen - 1))
+    generator, folder = recalibrated(run, state.images_seen - 1), run.args.output_dir / "samples"
     grids = {"samples": folder / f"{state.images_seen:09d}.png"}
     shown = downscale(run.images.validation[: run.args.num_validation_images], side)
     figures = validate(generator, shown, run.holes_at(side), grids["samples"])
@@ -358,7 +360,7 @@ def save_checkpoint(run: Run, state: TrainingState, places: list[Any]) -> None:
 
 def push_on_the_way(run: Run, state: TrainingState, tell: Callable[[str], object]) -> None:
     """Publish the model as it is; a Hub that cannot be reached does not end the run."""
-    generator = copy.deepcopy(recalibrated(run, run.recipe.resolution_at(state.images_seen - 1)))
+    generator = copy.deepcopy(recalibrated(run, state.images_seen - 1))
     note = f"Training is under way: {state.images_seen:,} of {run.total_images:,} images."
     facts = card_facts(run, state) | {"note": note}
     save_model(generator, run.parts()["discriminator"], facts, run.args.output_dir)
@@ -377,10 +379,10 @@ def push(run: Run) -> str:
 def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
     """Measure the published weights, and write the model folder: half precision, and a card with their figures."""
     args, recipe, images = run.args, run.recipe, run.images
-    side = recipe.resolution_at(run.total_images - 1)
+    side = max(recipe.resolutions_at(run.total_images - 1))
     if state.before_adversarial:
         interpolate(run.averaged, state.before_adversarial, recipe.interpolation)
-    published = to_half(recalibrated(run, side)).float().cpu()
+    published = to_half(recalibrated(run, run.total_images - 1)).float().cpu()
     facts = card_facts(run, state)
     images.unreadable.update({name: None for place in places for name in place["unreadable"]})
     facts["unreadable"] = [*images.unreadable]
@@ -405,7 +407,7 @@ def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
     on_cpu = accelerator.device.type == "cpu"
     device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU ({platform.machine()})"
     name, local = str(recipe.dataset_name), Path(str(recipe.dataset_name)).is_dir()
-    side = recipe.resolution_at(state.images_seen - 1)
+    side = max(recipe.resolutions_at(state.images_seen - 1))
     return {
         "repo_id": args.hub_model_id if args.push_to_hub else None,
         "dataset": None if local else name,

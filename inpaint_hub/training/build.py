@@ -111,7 +111,7 @@ def build_networks(
         discriminator = Discriminator(min(recipe.resolution, 256), recipe.local_discriminator)
     notes = []
     if start is None:
-        generator.zero_unreachable_weights(recipe.resolution_at(0))
+        generator.zero_unreachable_weights(max(recipe.resolutions_at(0)))
     else:
         try:
             _take_generator(generator, start)

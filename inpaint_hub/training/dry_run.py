@@ -39,8 +39,12 @@ def estimate_run(
     lines = [f"  {name} {value}" for name, value in recipe.to_dict().items()]
     total = 0.0
     for start, end in itertools.pairwise(edges):
-        updates, batch = recipe.updates_at(start), batch_at(round(start * total_images))
-        each = shortest_seconds(lambda updates=updates, batch=batch: run_updates(updates, batch))  # type: ignore[misc]
+        updates, first = recipe.updates_at(start), round(start * total_images)
+        turns = []  # an update of each resolution
+        for number in range(len(recipe.resolutions_at(first))):
+            batch = batch_at(first + number * recipe.train_batch_size)
+            turns.append(shortest_seconds(lambda updates=updates, batch=batch: run_updates(updates, batch)))  # type: ignore[misc]
+        each = sum(turns) / len(turns)
         hours = each * (end - start) * total_images / recipe.train_batch_size / 3600
         total += hours
         lines.append(f"{start:.0%} to {end:.0%}: {', '.join(updates)}; {1000 * each:.0f} ms, {hours:.2f} h in all")

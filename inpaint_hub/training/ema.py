@@ -31,8 +31,10 @@ def moving_average(batch_size: int, half_life: int) -> Callable[[Any, Any, Any],
 
     @torch.no_grad()
     def update(averages: Any, weights: Any, updates: Any) -> None:
-        images = batch_size * (int(updates) + 1)
-        torch._foreach_lerp_(averages, weights, 1 - 0.5 ** (batch_size / min(half_life, HALF_LIFE_RAMP * images)))
+        images = batch_size * (updates + 1)  # a tensor: reading the number would wait for a GPU
+        share = 1 - 0.5 ** (batch_size / (HALF_LIFE_RAMP * images).clamp(max=half_life))
+        torch._foreach_mul_(averages, 1 - share)
+        torch._foreach_add_(averages, torch._foreach_mul(weights, share))
 
     return update
 

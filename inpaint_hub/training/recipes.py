@@ -35,7 +35,9 @@ class Recipe:
     local_discriminator: bool = _setting(True, "local discriminator beside the global one, as in the paper")
     resolution: int = _setting(32, "side of the square training images, px")
     resolution_schedule: str = _setting(
-        "", "smaller sides at the start, each up to a number of images seen: '64:400000'; holes scale with them"
+        "",
+        "smaller sides at the start, each up to a number of images seen: '32:100000, 64+128:400000', where updates of"
+        " 64 and 128 px take turns; holes scale with them",
     )
     train_batch_size: int = _setting(64, "images per update, over all processes and accumulation steps")
     gradient_accumulation_steps: int = _setting(
@@ -113,14 +115,17 @@ class Recipe:
             mix[kind] = number
         return mix
 
-    def resolutions(self) -> list[tuple[int, float]]:
-        """Parse `resolution_schedule`: sides in px, each with the number of images seen at which it ends.
+    def resolutions(self) -> list[tuple[tuple[int, ...], float]]:
+        """Parse `resolution_schedule`: sides in px that take turns, with the number of images seen at which they end.
 
         Raises:
             ValueError: A part of it does not fit.
         """
-        phases = self._phases("resolution_schedule", int, 16, "sides of 16 px or more", "32:100000, 64:400000")
-        return [*phases, (self.resolution, math.inf)]
+
+        phases = self._phases(
+            "resolution_schedule", _sides, "sides of 16 px or more, + between two", "32:100000, 64+128:400000"
+        )
+        return [*phases, ((self.resolution,), math.inf)]
 
     def adversarial_weights(self) -> list[tuple[float, float]]:
         """Parse `adversarial_schedule`: weights, each with the number of images seen at which it ends.
@@ -128,17 +133,17 @@ class Recipe:
         Raises:
             ValueError: A part of it does not fit.
         """
-        phases = self._phases("adversarial_schedule", float, 0, "factors of 0 or more", "0.1:100000, 0.2:200000")
+        phases = self._phases("adversarial_schedule", _factor, "factors of 0 or more", "0.1:100000, 0.2:200000")
         return [*phases, (self.adversarial_weight, math.inf)]
 
-    def _phases(self, name: str, kind: type, least: float, values: str, example: str) -> list[tuple[Any, int]]:
+    def _phases(self, name: str, read: Callable[[str], Any], values: str, example: str) -> list[tuple[Any, int]]:
         """The values of a schedule, each with the number of images seen at which it ends."""
         phases: list[tuple[Any, int]] = []
         for part in filter(None, (part.strip() for part in getattr(self, name).split(","))):
             words = [word.strip() for word in part.split(":")]
             try:
-                value, end = kind(words[0]), int(words[1])
-                fits = len(words) == 2 and least <= value < math.inf and end > (phases[-1][1] if phases else 0)
+                value, end = read(words[0]), int(words[1])
+                fits = len(words) == 2 and end > (phases[-1][1] if phases else 0)
             except (ValueError, IndexError):
                 fits = False
             if not fits:
@@ -149,9 +154,14 @@ class Recipe:
             phases.append((value, end))
         return phases
 
+    def resolutions_at(self, images_seen: int) -> tuple[int, ...]:
+        """Return the sides of the training images in px, which take turns, after a number of images seen."""
+        return next(sides for sides, end in self.resolutions() if images_seen < end)
+
     def resolution_at(self, images_seen: int) -> int:
-        """Return the side of the training images in px after a number of images seen."""
-        return next(side for side, end in self.resolutions() if images_seen < end)
+        """Return the side of the training images in px of the update that begins after a number of images seen."""
+        sides = self.resolutions_at(images_seen)
+        return sides[images_seen // self.train_batch_size % len(sides)]
 
     def adversarial_weight_at(self, images_seen: int) -> float:
         """Return the weight of the adversarial loss after a number of images seen."""
@@ -205,6 +215,22 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields by name, as JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
         return dataclasses.asdict(self)
+
+
+def _sides(words: str) -> tuple[int, ...]:
+    """Read the sides of a phase, as in "64+128"."""
+    sides = tuple(int(word) for word in words.split("+"))
+    if min(sides) < 16:
+        raise ValueError("a side is below 16 px")
+    return sides
+
+
+def _factor(word: str) -> float:
+    """Read a factor of 0 or more."""
+    factor = float(word)
+    if not 0 <= factor < math.inf:
+        raise ValueError("the factor is below 0 or infinite")
+    return factor
 
 
 CHOICES: dict[str, tuple[str, ...]] = {

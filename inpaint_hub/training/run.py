@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import itertools
+import os
+import signal
 import sys
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_all_start_methods
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader, Dataset
 
 from ..data.dataset import Batch, Images, Training, training_batch
 from ..data.holes import Holes
@@ -31,7 +32,7 @@ from .train_step import Networks, train_step
 
 RECALIBRATION_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
 VALIDATIONS = 20  # at most in a run, unless --validation_steps says otherwise
-BATCHES_AHEAD = 8  # made in as many threads while a GPU computes
+MOST_WORKERS = 12  # processes that make batches while a GPU computes: enough for 30,000 images/s of 64 px
 IMAGES_OF_A_STREAM = 50_000  # an epoch where the source does not say: about CIFAR-10's
 
 
@@ -131,40 +132,70 @@ def own_batch(run: Run, images_seen: int) -> Batch:
     return Batch(*map(torch.cat, zip(*own, strict=True)))
 
 
-def own_batches(run: Run, first: int) -> Iterator[Batch]:
-    """This process's batches from the image number `first` on, to the end of the run.
+class OwnBatches(Dataset[Batch]):
+    """This process's batches, each a function of the number of its first image alone.
 
-    For a GPU they are made ahead in threads: each is a function of its place alone, so their order is theirs. A CPU has
-    no core to spare for that, and a stream is read in order.
+    Args:
+        run: The run.
     """
-    places = iter(range(first, run.total_images, run.recipe.train_batch_size))
-    if run.accelerator.device.type == "cpu" or run.stream:
-        yield from (own_batch(run, place) for place in places)
-        return
-    with ThreadPoolExecutor(BATCHES_AHEAD) as pool:
-        ahead = deque(pool.submit(own_batch, run, place) for place in itertools.islice(places, BATCHES_AHEAD))
-        while ahead:
-            ready = ahead.popleft()
-            ahead.extend(pool.submit(own_batch, run, place) for place in itertools.islice(places, 1))
-            yield ready.result()
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __getitem__(self, images_seen: int) -> Batch:
+        """Make a batch, on the CPU."""
+        return own_batch(self.run, images_seen)
+
+
+def own_batches(run: Run, first: int) -> Iterator[Batch]:
+    """This process's batches from the image number `first` on, to the end of the run, in order.
+
+    For a GPU other processes make them ahead. A CPU has no core to spare for that, and a stream is read in order.
+    """
+    ahead = run.accelerator.device.type != "cpu" and not run.stream and "fork" in get_all_start_methods()
+    yield from DataLoader(
+        OwnBatches(run),
+        batch_size=None,
+        sampler=range(first, run.total_images, run.recipe.train_batch_size),
+        num_workers=workers(run.accelerator.num_processes) if ahead else 0,
+        multiprocessing_context="fork" if ahead else None,  # which shares the images in memory
+        worker_init_fn=_ignore_signals,
+        pin_memory=run.accelerator.device.type == "cuda" and torch.cuda.is_available(),
+    )
+
+
+def workers(processes: int) -> int:
+    """How many processes make batches for each of the `processes` that train on this machine: a core each."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST_WORKERS, cores // processes - 1))
+
+
+def _ignore_signals(worker: int) -> None:
+    """Leave a stop to the training process: a launcher or Ctrl-C asks all of them."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def run_updates(
     run: Run, updates: tuple[str, ...], batch: Batch, images_seen: int = 0, *, log_grad_norms: bool = False
 ) -> dict[str, Tensor]:
     """One iteration; its errors, scores and norms, of this process."""
-    batch = Batch(*(tensor.to(run.accelerator.device) for tensor in batch))
+    batch = Batch(*(tensor.to(run.accelerator.device, non_blocking=True) for tensor in batch))
     recipe = run.recipe.replace(adversarial_weight=run.recipe.adversarial_weight_at(images_seen))
     return train_step(updates, recipe, run.accelerator, run.networks, batch, log_grad_norms=log_grad_norms)
 
 
-def recalibrated(run: Run, resolution: int) -> InpaintingNetwork:
-    """The averaged generator, its batch norm statistics measured anew, on no more images than there are."""
-    source = run.images.train.buffered
-    count = min(max(512, RECALIBRATION_PX // resolution**2), max(source.count, run.recipe.train_batch_size))
+def recalibrated(run: Run, images_seen: int) -> InpaintingNetwork:
+    """The averaged generator, its batch norm statistics measured anew, on no more images than there are.
+
+    They are measured at the sides in px that the run trains at after `images_seen`.
+    """
+    source, sides = run.images.train.buffered, run.recipe.resolutions_at(images_seen)
+    count = min(max(512, RECALIBRATION_PX // max(sides) ** 2), max(source.count, run.recipe.train_batch_size))
     batches = (
-        batch_from(run, source, first, min(256, count - first), resolution, flip=False)
+        batch_from(run, source, first, min(256, count - first), side, flip=False)
         for first in range(0, count, 256)
+        for side in sides
     )
     recalibrate_batchnorm(run.averaged, batches)
     return run.averaged
