@@ -21,7 +21,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from tqdm.auto import tqdm
 from inpaint_hub import hub
 from inpaint_hub.data.dataset import (
     TERMS,
+    Batch,
     downscale,
     downscale_holes,
     mean_color,
@@ -106,8 +107,8 @@ def main(args: argparse.Namespace, recipe: Recipe) -> None:
                     return
                 state, places = resume(run)
                 begin_records(run, state)
-                with stop.deferred():
-                    places = train(run, state, places, stop)
+                with stop.deferred(), own_batches(run, state.images_seen) as batches:
+                    places = train(run, state, places, stop, batches)
                 if accelerator.is_main_process:
                     publish(run, state, places)
                 accelerator.end_training()
@@ -159,8 +160,8 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
     if args.gradient_checkpointing:
         checkpoint_gradients(generator.layers)
     if args.torch_compile:
-        generator.compile()
-        discriminator.compile()
+        generator.compile(dynamic=False)  # one for each resolution, rather than one for all that is slower
+        discriminator.compile(dynamic=False)
     wrapped = accelerator.prepare(generator, discriminator)
     of_generator, of_discriminator = (
         [accelerator.prepare(optimizer) for optimizer in some]
@@ -238,7 +239,9 @@ def begin_records(run: Run, state: TrainingState) -> None:
     )
 
 
-def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest) -> list[Any]:
+def train(
+    run: Run, state: TrainingState, places: list[Any], stop: StopRequest, batches: Iterator[Batch]
+) -> list[Any]:
     """The loop: a batch, its updates, and what is due after it. The places of the streams at its end."""
     args, recipe, accelerator = run.args, run.recipe, run.accelerator
     bar = tqdm(
@@ -246,7 +249,6 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest) 
         bar_format="{percentage:3.0f}%, {n_fmt} of {total_fmt}, {rate_noinv_fmt}, {remaining} left{postfix}",
         disable=not accelerator.is_main_process,
     )  # fmt: skip
-    batches = own_batches(run, state.images_seen)
     started, stopping, early = time.perf_counter(), False, ends_early(run, state)
     while state.images_seen < run.total_images and not stopping and not early:
         # The updates.

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from multiprocessing import get_all_start_methods
 from typing import Any
 
@@ -147,13 +148,14 @@ class OwnBatches(Dataset[Batch]):
         return own_batch(self.run, images_seen)
 
 
-def own_batches(run: Run, first: int) -> Iterator[Batch]:
-    """This process's batches from the image number `first` on, to the end of the run, in order.
+@contextmanager
+def own_batches(run: Run, first: int) -> Iterator[Iterator[Batch]]:
+    """Within, this process's batches from the image number `first` on, to the end of the run, in order.
 
     For a GPU other processes make them ahead. A CPU has no core to spare for that, and a stream is read in order.
     """
     ahead = run.accelerator.device.type != "cpu" and not run.stream and "fork" in get_all_start_methods()
-    yield from DataLoader(
+    loader = DataLoader(
         OwnBatches(run),
         batch_size=None,
         sampler=range(first, run.total_images, run.recipe.train_batch_size),
@@ -162,6 +164,8 @@ def own_batches(run: Run, first: int) -> Iterator[Batch]:
         worker_init_fn=_ignore_signals,
         pin_memory=run.accelerator.device.type == "cuda" and torch.cuda.is_available(),
     )
+    with closing(batch for batch in loader) as batches:  # its end is theirs: they take no other request to stop
+        yield batches
 
 
 def workers(processes: int) -> int:

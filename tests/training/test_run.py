@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
+import subprocess
+import sys
+from multiprocessing import get_all_start_methods
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +22,8 @@ from inpaint_hub.data.holes import Holes
 from inpaint_hub.training import run as module
 from inpaint_hub.training.recipes import Recipe
 from inpaint_hub.training.run import Run, own_batch, own_batches, recalibrated
+
+ROOT = Path(__file__).parents[2]
 
 
 def small_run(images: int, total_images: int, validation_steps: int | None = None) -> Run:
@@ -70,8 +77,49 @@ def test_own_batches_are_those_of_their_places_in_order_on_every_device(device: 
     accelerator = SimpleNamespace(device=torch.device(device), num_processes=1, process_index=0)
     images = run.images._replace(train=InMemory(random, 0))
     run = dataclasses.replace(run, accelerator=accelerator, images=images)
-    batches = list(own_batches(run, 40))
+    with own_batches(run, 40) as made:
+        batches = list(made)
     assert len(batches) == 40
     for number, batch in enumerate(batches):
         alone = own_batch(run, 40 + 4 * number)
         assert all(torch.equal(one, other) for one, other in zip(batch, alone, strict=True))
+
+
+WORKING_AHEAD = """
+import dataclasses, os, signal, sys
+from types import SimpleNamespace
+import torch
+from inpaint_hub.training import run as module
+from test_run import small_run
+
+module.workers = lambda processes: 2
+gpu = SimpleNamespace(device=torch.device("cuda"), num_processes=1, process_index=0)
+run = dataclasses.replace(small_run(10, 100_000), accelerator=gpu)
+with module.own_batches(run, 0) as batches:
+    next(batches)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)  # as a launcher asks all processes to stop
+    for _ in range(100):
+        next(batches)
+    print("a hundred more")
+    raise OSError("the disk is full")
+"""
+
+
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="batches are made ahead where processes can fork")
+def test_batches_are_made_ahead_through_a_stop_of_all_processes_and_an_error_still_ends_the_run() -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", WORKING_AHEAD], cwd=Path(__file__).parent, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=100,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout == "a hundred more\n", process.stderr
+    assert process.returncode == 1
+    assert process.stderr.rstrip().endswith("OSError: the disk is full")
+
+
+@pytest.mark.parametrize(("cores", "processes", "count"), [(1, 1, 1), (4, 1, 3), (64, 1, 12), (16, 8, 1)])
+def test_workers_leave_a_core_to_each_training_process(
+    cores: int, processes: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: range(cores), raising=False)
+    assert module.workers(processes) == count
