@@ -25,7 +25,8 @@ STEPS = 400  # of 32 images
 FIGURES = ("psnr_hole", "gradient_energy", "feature_distance", "kernel_distance")
 SHARED = [
     *("--preset", "photos", "--resolution", "64", "--resolution_schedule", "", "--hole_min", "16", "--hole_max", "36"),
-    *("--adversarial_schedule", "", "--num_validation_images", "500"),
+    *("--train_batch_size", "32", "--learning_rate", "5e-4", "--lr_warmup_images", "6400", "--ema_half_life", "10000"),
+    *("--adversarial_weight", "0.15", "--num_validation_images", "500"),
 ]
 VARIANTS: dict[str, list[str]] = {
     "photos": [],

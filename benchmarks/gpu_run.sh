@@ -57,7 +57,7 @@ print(f"{Path(last).name}: {state['images_seen']:,} images seen")
 END
 split --bytes=15000000 "$run/small.pt" "$out/checkpoint.pt."
 
-"$python" benchmarks/training_speed.py --preset "$preset" ${SPEED_ARGS:---sizes 64:32 128:32 --rounds 10} | tee "$out/speed.txt"
+"$python" benchmarks/training_speed.py --preset "$preset" ${SPEED_ARGS:---sizes 64:256 128:128 --rounds 10} | tee "$out/speed.txt"
 "$python" benchmarks/devices.py --model "$run/model" --output "$run/filled" | tee "$out/devices.txt"
 cp "$run/metrics.jsonl" "$out/"
 tar -czf "$out/pictures.tar.gz" -C "$run" filled $([ -d "$run/samples" ] && echo samples)

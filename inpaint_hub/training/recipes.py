@@ -294,26 +294,25 @@ RULES: tuple[Rule, ...] = (
 PHOTOS = Recipe(
     discriminator="features",
     resolution=128,
-    resolution_schedule="64:208000",
-    train_batch_size=32,
-    num_train_epochs=14,
+    resolution_schedule="64:350500, 64+128:600000",  # in turns, so that it forgets neither
+    train_batch_size=256,
+    num_train_epochs=30,
     holes="rectangle:1, strokes:1, object:1",
     hole_min=32,
     hole_max=72,
     crop_min=0.42,
     optimizer="muon",
-    learning_rate=5e-4,
-    lr_warmup_images=6_400,
+    learning_rate=1e-3,
+    lr_warmup_images=25_600,
     lr_decay_from=0.8333,
     discriminator_learning_rate=4e-4,
     adam_beta1=0.0,
     reconstruction_loss="l1",
     perceptual_weight=0.6,
     adversarial_loss="hinge",
-    adversarial_schedule="0.1:208000",  # first what belongs there, then how sharp it is
-    adversarial_weight=0.15,
+    adversarial_weight=0.1,
     joint=True,
-    ema_half_life=10_000,
+    ema_half_life=20_000,
 )
 
 PRESETS: dict[str, Recipe] = {
@@ -367,10 +366,13 @@ PRESETS: dict[str, Recipe] = {
     "faces": PHOTOS.replace(
         holes="rectangle:1, strokes:1",
         crop_min=0.6,
-        resolution_schedule="64:120000",
-        adversarial_schedule="",
-        adversarial_weight=0.1,
-        num_train_epochs=20,
+        resolution_schedule="64:150000, 64+128:300000",
+        train_batch_size=128,
+        num_train_epochs=36,
+        learning_rate=7e-4,
+        lr_warmup_images=12_800,
+        adversarial_weight=0.08,
+        ema_half_life=10_000,
     ),
     "cifar10": PHOTOS.replace(
         dataset_name="uoft-cs/cifar10",
@@ -383,8 +385,8 @@ PRESETS: dict[str, Recipe] = {
         hole_max=16,
         crop_min=1.0,
         learning_rate=7e-4,
+        lr_warmup_images=6_400,
         lr_decay_from=0.75,
-        adversarial_schedule="",
-        adversarial_weight=0.1,
+        ema_half_life=10_000,
     ),
 }

@@ -59,6 +59,8 @@ def test_the_plateau_does_not_depend_on_the_length_of_the_run() -> None:
         {"discriminator": "features", "resolution_schedule": "8:100"},
         {"discriminator": "features", "resolution_schedule": "16"},
         {"discriminator": "features", "resolution_schedule": "16:200, 24:100"},
+        {"discriminator": "features", "resolution_schedule": "16+8:100"},
+        {"discriminator": "features", "resolution_schedule": "16+:100"},
         {"holes": ""},
         {"holes": "squares"},
         {"holes": "rectangle:0"},
@@ -95,6 +97,14 @@ def test_resolutions_grow_with_the_images_seen_and_holes_grow_along() -> None:
     assert [recipe.resolution_at(seen) for seen in (0, 999, 1000, 4999, 5000, 10**9)] == [32, 32, 64, 64, 128, 128]
     assert recipe.hole_sides_at(128) == (32, 72)
     assert recipe.hole_sides_at(32) == (8, 18)
+
+
+def test_sides_of_one_phase_take_turns_by_update() -> None:
+    recipe = PRESETS["photos"].replace(resolution_schedule="64:1000, 64+96+128:5000", train_batch_size=100)
+    assert [recipe.resolution_at(seen) for seen in range(800, 1500, 100)] == [64, 64, 96, 128, 64, 96, 128]
+    assert recipe.resolutions_at(999) == (64,)
+    assert recipe.resolutions_at(1000) == (64, 96, 128)
+    assert recipe.resolutions_at(5000) == (128,)
 
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if not preset.resolution_schedule])

@@ -66,8 +66,21 @@ def test_recalibrated_measures_on_no_more_images_than_there_are(
         counted.extend(len(batch.images) for batch in batches)
 
     monkeypatch.setattr(module, "recalibrate_batchnorm", count)
-    recalibrated(small_run(images, 1000), 16)
+    recalibrated(small_run(images, 1000), 4)
     assert sum(counted) == measured_on
+
+
+def test_recalibrated_measures_at_every_side_that_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides: list[int] = []
+    monkeypatch.setattr(
+        module, "recalibrate_batchnorm", lambda _, batches: sides.extend(batch.images.shape[3] for batch in batches)
+    )
+    run = small_run(300, 1000)
+    features = {"discriminator": "features", "resolution": 32, "resolution_schedule": "16:400, 16+32:800"}
+    run = dataclasses.replace(run, recipe=run.recipe.replace(**features))
+    for images_seen in (0, 400, 800):
+        recalibrated(run, images_seen)
+    assert sides == [16, 16, *2 * [16, 32], 32, 32]
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
