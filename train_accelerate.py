@@ -239,9 +239,7 @@ def begin_records(run: Run, state: TrainingState) -> None:
     )
 
 
-def train(
-    run: Run, state: TrainingState, places: list[Any], stop: StopRequest, batches: Iterator[Batch]
-) -> list[Any]:
+def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest, batches: Iterator[Batch]) -> list[Any]:
     """The loop: a batch, its updates, and what is due after it. The places of the streams at its end."""
     args, recipe, accelerator = run.args, run.recipe, run.accelerator
     bar = tqdm(

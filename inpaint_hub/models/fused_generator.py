@@ -19,7 +19,7 @@ from ..imaging.windows import Window
 from .networks import GENERATOR, STRIDE, Generator, Layer
 
 # The rows computed in bfloat16: nine tenths of all operations. With the shipped checkpoints, in the example photos and
-# holes as wide as in training, they change at most one value in a thousand by more than 1/255. The decoder in bfloat16
+# holes as wide as in training, they change at most two values in a thousand by more than 1/255. The decoder in bfloat16
 # would change up to 2 % by more. A network that was trained for a few steps may differ by 9/255, so each one is tried
 # on a probe image first.
 LOW_PRECISION = range(1, 12)

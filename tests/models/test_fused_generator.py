@@ -101,5 +101,5 @@ def test_bfloat16_moves_hardly_a_filled_value_by_more_than_one_step_of_8_bits(na
         window = part(image, how.window), part(hole, how.window), how
         exact, fast = (eight_bit(FusedGenerator(generator, precision)(*window)) for precision in PRECISIONS)
         moved.append(np.abs(exact - fast))
-    assert (np.stack(moved) <= 1).mean() >= 0.999
+    assert (np.stack(moved) <= 1).mean() >= 0.998
     assert np.stack(moved).any(), "nothing was computed in bfloat16"

@@ -122,9 +122,14 @@ with module.own_batches(run, 0) as batches:
 @pytest.mark.skipif("fork" not in get_all_start_methods(), reason="batches are made ahead where processes can fork")
 def test_batches_are_made_ahead_through_a_stop_of_all_processes_and_an_error_still_ends_the_run() -> None:
     process = subprocess.run(
-        [sys.executable, "-c", WORKING_AHEAD], cwd=Path(__file__).parent, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=100,
+        [sys.executable, "-c", WORKING_AHEAD],
+        cwd=Path(__file__).parent,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
         start_new_session=True,
-    )  # fmt: skip
+    )
     assert process.stdout == "a hundred more\n", process.stderr
     assert process.returncode == 1
     assert process.stderr.rstrip().endswith("OSError: the disk is full")
