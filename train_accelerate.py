@@ -40,7 +40,7 @@ from inpaint_hub.data.dataset import (
     downscale_holes,
     mean_color,
 )
-from inpaint_hub.evaluation.evaluate import SAMPLES, evaluate_methods, evaluation_holes, show_pairs, validate
+from inpaint_hub.evaluation.evaluate import SAMPLES, evaluate_methods, evaluation_holes, rehearse, show_pairs, validate
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.models.model_card import is_edited
 from inpaint_hub.models.networks import InpaintingNetwork
@@ -118,6 +118,14 @@ def main(args: argparse.Namespace, recipe: Recipe) -> None:
 
 def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) -> Run:
     """Load the images, build the networks and their optimisers."""
+    if accelerator.is_main_process and not args.dry_run:
+        try:
+            rehearse()
+        except ImportError as error:
+            sys.exit(
+                f"the model could not be measured, on the way or at the end: {error}; pip install 'inpaint-hub[train]'"
+                " brings what is missing"
+            )
     if args.save_best not in (None, *METRICS):
         sys.exit(f"--save_best is {args.save_best}; it takes one of {', '.join(METRICS)}")
     set_seed(args.seed)

