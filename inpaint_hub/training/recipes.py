@@ -379,7 +379,7 @@ PRESETS: dict[str, Recipe] = {
         resolution=32,
         resolution_schedule="",
         train_batch_size=64,
-        num_train_epochs=5,
+        num_train_epochs=6,
         holes="rectangle",
         hole_min=8,
         hole_max=16,
@@ -387,6 +387,7 @@ PRESETS: dict[str, Recipe] = {
         learning_rate=7e-4,
         lr_warmup_images=6_400,
         lr_decay_from=0.75,
+        adversarial_weight=0.06,
         ema_half_life=10_000,
     ),
 }

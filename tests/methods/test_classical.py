@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from inpaint_hub.methods import classical
+from inpaint_hub.methods import classical
 from inpaint_hub.methods.classical import CLASSICAL, SEARCH_PX, biharmonic, find_specks, patchmatch
 
 HOLE = np.zeros((21, 17), dtype=bool)
@@ -47,6 +48,23 @@ def specks(shape: tuple[int, int], count: int) -> np.ndarray:
         top, left = (int(random.integers(0, length - size)) for length in shape)
         hole[top : top + size, left : left + size] = True
     return hole
+
+
+@pytest.mark.parametrize(("large_px", "radius"), [(400, 5), (399, 3)])
+def test_a_large_hole_is_filled_from_smaller_patches(
+    large_px: int, radius: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("patchmatch", reason="its library needs Python 3.11")
+    image = np.random.default_rng(1).integers(0, 256, (90, 100, 3), dtype=np.uint8)
+    hole = np.zeros((90, 100), dtype=bool)
+    hole[30:50, 40:60] = True
+    monkeypatch.setattr(classical, "LARGE_PX", large_px)
+    filled = patchmatch(image, hole)
+    monkeypatch.setattr(classical, "PATCH_RADIUS", radius)
+    monkeypatch.setattr(classical, "LARGE_PX", 400)
+    assert np.array_equal(filled, patchmatch(image, hole))
+    monkeypatch.setattr(classical, "PATCH_RADIUS", 8 - radius)
+    assert not np.array_equal(filled, patchmatch(image, hole))
 
 
 def test_biharmonic_fills_dust_as_if_the_whole_photo_were_one_window() -> None:
