@@ -60,6 +60,7 @@ from inpaint_hub.training.history import (
     ERRORS,
     TrainingState,
     largest_weights,
+    load_pyplot,
     report,
     stop_if_broken,
     write_rows,
@@ -121,6 +122,7 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
     if accelerator.is_main_process and not args.dry_run:
         try:
             rehearse()
+            load_pyplot()
         except ImportError as error:
             sys.exit(
                 f"the model could not be measured, on the way or at the end: {error}; pip install 'inpaint-hub[train]'"

@@ -84,10 +84,8 @@ def rehearse() -> None:
     """Measure two images, so that a missing or broken library is known before a run rather than at its end.
 
     Raises:
-        ImportError: A library of the figures or the plots cannot be imported.
+        ImportError: A library of the figures cannot be imported.
     """
-    import matplotlib.pyplot  # noqa: F401
-
     images, holes = torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.zeros(2, 1, 32, 32, dtype=torch.bool)
     holes[:, :, 8:24, 8:24] = True
     figures(np.zeros((2, 32, 32, 3), dtype=np.uint8), images, holes)

@@ -172,13 +172,19 @@ def report(rows: list[dict[str, Any]], recipe: Recipe, folder: Path, say: Callab
         )
 
 
-def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """A picture of the generator's and the discriminator's errors, its scores, and the figures of validation."""
+def load_pyplot() -> Any:
+    """Import matplotlib to draw into files. Raises `ImportError` where it is missing or broken."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    return pyplot
+
+
+def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """A picture of the generator's and the discriminator's errors, its scores, and the figures of validation."""
+    pyplot = load_pyplot()
     panels = (
         # One is a hundred times the other, and a hinge loss may be below zero.
         ("generator's error", ("reconstruct", "perceptual", "adversarial"), "symlog"),

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from inpaint_hub.methods import classical
-from inpaint_hub.methods import classical
 from inpaint_hub.methods.classical import CLASSICAL, SEARCH_PX, biharmonic, find_specks, patchmatch
 
 HOLE = np.zeros((21, 17), dtype=bool)
