@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from multiprocessing import get_all_start_methods
+from multiprocessing import active_children, get_all_start_methods
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from ..models.networks import InpaintingNetwork
 from . import checkpoint
 from .ema import recalibrate_batchnorm
 from .history import TrainingState
+from .launch import SIGNALS
 from .recipes import Recipe
 from .train_step import Networks, train_step
 
@@ -161,11 +162,17 @@ def own_batches(run: Run, first: int) -> Iterator[Iterator[Batch]]:
         sampler=range(first, run.total_images, run.recipe.train_batch_size),
         num_workers=workers(run.accelerator.num_processes) if ahead else 0,
         multiprocessing_context="fork" if ahead else None,  # which shares the images in memory
-        worker_init_fn=_ignore_signals,
         pin_memory=run.accelerator.device.type == "cuda" and torch.cuda.is_available(),
     )
-    with closing(batch for batch in loader) as batches:  # its end is theirs: they take no other request to stop
-        yield batches
+    others = {*active_children()}
+    try:
+        with closing(batch for batch in _started(loader)) as batches:
+            yield batches
+    finally:
+        if stuck := {*active_children()} - others:  # for which Python would wait for ever, since they take no signal
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's would take their end for an error
+            for worker in stuck:
+                worker.kill()
 
 
 def workers(processes: int) -> int:
@@ -174,10 +181,15 @@ def workers(processes: int) -> int:
     return max(1, min(MOST_WORKERS, cores // processes - 1))
 
 
-def _ignore_signals(worker: int) -> None:
-    """Leave a stop to the training process: a launcher or Ctrl-C asks all of them."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
+def _started(loader: DataLoader[Batch]) -> Iterator[Batch]:
+    """Start a loader's processes, which take no signal: a launcher or Ctrl-C asks all to stop, and training decides."""
+    if not loader.num_workers:
+        return iter(loader)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in SIGNALS])
+    try:
+        return iter(loader)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_updates(

@@ -117,12 +117,16 @@ with module.own_batches(run, 0) as batches:
     print("a hundred more")
     raise OSError("the disk is full")
 """
+LOSING_A_PROCESS = WORKING_AHEAD.replace(
+    "os.killpg(0, signal.SIGTERM)  # as a launcher asks all processes to stop",
+    "os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)  # as a machine out of memory does",
+).replace("import dataclasses,", "import dataclasses, multiprocessing,")
 
 
-@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="batches are made ahead where processes can fork")
-def test_batches_are_made_ahead_through_a_stop_of_all_processes_and_an_error_still_ends_the_run() -> None:
-    process = subprocess.run(
-        [sys.executable, "-c", WORKING_AHEAD],
+def end_of(program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process group of its own; it must end within 100 seconds."""
+    return subprocess.run(
+        [sys.executable, "-c", program],
         cwd=Path(__file__).parent,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -130,6 +134,18 @@ def test_batches_are_made_ahead_through_a_stop_of_all_processes_and_an_error_sti
         timeout=100,
         start_new_session=True,
     )
+
+
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="batches are made ahead where processes can fork")
+def test_a_run_whose_process_of_batches_was_killed_ends_with_an_error() -> None:
+    process = end_of(LOSING_A_PROCESS)
+    assert process.returncode == 1
+    assert process.stdout == ""
+
+
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="batches are made ahead where processes can fork")
+def test_batches_are_made_ahead_through_a_stop_of_all_processes_and_an_error_still_ends_the_run() -> None:
+    process = end_of(WORKING_AHEAD)
     assert process.stdout == "a hundred more\n", process.stderr
     assert process.returncode == 1
     assert process.stderr.rstrip().endswith("OSError: the disk is full")
