@@ -121,7 +121,6 @@ class Recipe:
         Raises:
             ValueError: A part of it does not fit.
         """
-
         phases = self._phases(
             "resolution_schedule", _sides, "sides of 16 px or more, + between two", "32:100000, 64+128:400000"
         )

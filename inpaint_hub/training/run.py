@@ -34,7 +34,7 @@ from .train_step import Networks, train_step
 
 RECALIBRATION_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
 VALIDATIONS = 20  # at most in a run, unless --validation_steps says otherwise
-MOST_WORKERS = 12  # processes that make batches while a GPU computes: enough for 30,000 images/s of 64 px
+MOST_WORKERS = 12  # processes that make batches while a GPU computes
 IMAGES_OF_A_STREAM = 50_000  # an epoch where the source does not say: about CIFAR-10's
 
 
@@ -160,7 +160,7 @@ def own_batches(run: Run, first: int) -> Iterator[Iterator[Batch]]:
         OwnBatches(run),
         batch_size=None,
         sampler=range(first, run.total_images, run.recipe.train_batch_size),
-        num_workers=workers(run.accelerator.num_processes) if ahead else 0,
+        num_workers=workers(int(os.environ.get("LOCAL_WORLD_SIZE", 1))) if ahead else 0,
         multiprocessing_context="fork" if ahead else None,  # which shares the images in memory
         pin_memory=run.accelerator.device.type == "cuda" and torch.cuda.is_available(),
     )
