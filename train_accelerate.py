@@ -71,6 +71,7 @@ from inpaint_hub.training.recipes import Recipe
 from inpaint_hub.training.run import (
     IMAGES_OF_A_STREAM,
     Run,
+    cuda_graphs,
     own_batch,
     own_batches,
     piece_size,
@@ -257,7 +258,7 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest, 
         bar_format="{percentage:3.0f}%, {n_fmt} of {total_fmt}, {rate_noinv_fmt}, {remaining} left{postfix}",
         disable=not accelerator.is_main_process,
     )  # fmt: skip
-    started, stopping, early = time.perf_counter(), False, ends_early(run, state)
+    started, stopping, early, graphs = time.perf_counter(), False, ends_early(run, state), cuda_graphs(run)
     while state.images_seen < run.total_images and not stopping and not early:
         # The updates.
         learning_rate = recipe.learning_rate_at(state.images_seen, run.total_images)
@@ -267,7 +268,8 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest, 
         if recipe.interpolation < 1 and state.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
             state.before_adversarial = {name: weight.clone() for name, weight in run.averaged.named_parameters()}
         row_is_due = (state.step + 1) % args.logging_steps == 0
-        found = run_updates(run, updates, next(batches), state.images_seen, log_grad_norms=row_is_due)
+        batch = next(batches)
+        found = run_updates(run, updates, batch, state.images_seen, log_grad_norms=row_is_due, graphs=graphs)
         found = mean_over_processes(found, accelerator)
         run.average.update_parameters(accelerator.unwrap_model(run.networks.generator))
         state.add(found, recipe.train_batch_size)

@@ -221,11 +221,12 @@ def test_a_killed_run_on_features_goes_on_to_the_very_weights_across_a_change_of
     pictures: Path, tmp_path: Path
 ) -> None:
     growing = ("--preset", "photos", "--resolution", "32", "--resolution_schedule", "16:40, 16+32:76")
-    growing += ("--hole_min", "8", "--hole_max", "16")
+    growing += ("--hole_min", "8", "--hole_max", "16", "--batchnorm_frozen_from", "0.7")
+    growing += ("--adversarial_weight_by_side", "16:0.05")
     straight, folder = tmp_path / "straight", tmp_path / "run"
     printed = start(pictures, straight, *growing).communicate(timeout=280)[0]
     assert "the model is in" in printed, printed
-    for step in (4, 16):  # before and after the change at the tenth of twenty updates, from which both take turns
+    for step in (4, 12, 16):  # sides take turns from the tenth of twenty updates on, statistics stay from the 14th on
         stop_at(start(pictures, folder, *growing), folder, step, signal.SIGKILL)
     printed = start(pictures, folder, *growing).communicate(timeout=280)[0]
     assert "resumed at" in printed

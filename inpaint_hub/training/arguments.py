@@ -105,12 +105,12 @@ RECIPE_GROUPS: dict[str, tuple[str, ...]] = {
     "recipe: networks": ("init_from", "generator", "discriminator", "local_discriminator"),
     "recipe: losses": (
         "reconstruct_over", "reconstruction_loss", "perceptual_weight", "adversarial_loss", "adversarial_weight",
-        "adversarial_schedule", "diffaugment", "joint", "discriminator_from", "adversarial_from",
+        "adversarial_weight_by_side", "diffaugment", "joint", "discriminator_from", "adversarial_from",
     ),
     "recipe: optimisation": (
         "num_train_epochs", "train_batch_size", "gradient_accumulation_steps", "optimizer", "learning_rate",
         "discriminator_learning_rate", "adam_beta1", "adam_beta2", "lr_warmup_images", "lr_decay_from",
-        "gradient_clip", "interpolation", "ema_half_life",
+        "batchnorm_frozen_from", "gradient_clip", "interpolation", "ema_half_life",
     ),
 }  # fmt: skip
 POSITIVE = (

@@ -85,3 +85,17 @@ def recalibrate_batchnorm(generator: InpaintingNetwork, batches: Iterable[Batch]
     """
     device = generator.fill_color.device
     update_bn((generator.masked(batch.images.to(device), batch.holes.to(device)) for batch in batches), generator)
+
+
+def freeze_batchnorm(generator: InpaintingNetwork) -> None:
+    """Make batch norm normalise by the statistics that it has, as in inference, in place; other layers still train.
+
+    A batch has images of one side. Statistics of several sides fit none of them as well as its own batch's do; a
+    network that ends its training with them is used as it was trained.
+
+    Args:
+        generator: The network in training.
+    """
+    for module in generator.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()

@@ -75,15 +75,15 @@ class Muon(torch.optim.Optimizer):
             for shape, weights in shapes.items():
                 self._step(weights, shape, group["lr"], group["momentum"])
 
-    def _step(self, weights: list[Tensor], shape: torch.Size, lr: float, momentum: float) -> None:
+    def _step(self, weights: list[Tensor], shape: torch.Size, lr: Any, momentum: float) -> None:
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         averages = [self.state[weight].setdefault("momentum", torch.zeros_like(weight)) for weight in weights]
         torch._foreach_lerp_(averages, gradients, 1 - momentum)
         directions = torch._foreach_lerp(gradients, averages, momentum)  # Nesterov's
         matrices = torch.stack([direction.flatten(1) for direction in directions])
         size = 0.2 * max(matrices.shape[1:]) ** 0.5
-        for weight, direction in zip(weights, orthogonalize(matrices), strict=True):
-            weight.add_(direction.view(shape), alpha=-lr * size)
+        steps = orthogonalize(matrices) * (lr * size)  # the rate may be a tensor, in a CUDA graph
+        torch._foreach_sub_(weights, [step.view(shape) for step in steps])
 
 
 def make_optimizers(

@@ -64,8 +64,8 @@ class Recipe:
     perceptual_weight: float = _setting(0.0, "weight of the perceptual loss; the reconstruction loss has weight 1")
     adversarial_loss: str = _setting("mse", f"adversarial loss: {', '.join(ADVERSARIAL_LOSSES)}")
     adversarial_weight: float = _setting(1.0, "weight of the adversarial loss; the reconstruction loss has weight 1")
-    adversarial_schedule: str = _setting(
-        "", "smaller weights of it at the start, each up to a number of images seen: '0.1:100000'"
+    adversarial_weight_by_side: str = _setting(
+        "", "other weights of it for images of other sides in px: '64:0.1, 96:0.15'"
     )
     diffaugment: bool = _setting(
         False, "DiffAugment: random colors and shifts of what the discriminator sees, for small data sets"
@@ -76,6 +76,9 @@ class Recipe:
     discriminator_from: float = _setting(0.0, "fraction of the run from which the discriminator trains")
     adversarial_from: float = _setting(0.0, "fraction of the run from which the generator has the adversarial loss")
     interpolation: float = _setting(1.0, "share of the weights of after the adversarial phase in the mix with before")
+    batchnorm_frozen_from: float = _setting(
+        1.0, "fraction of the run from which the generator's batch norm keeps the statistics it has, as in inference"
+    )
     gradient_clip: float = _setting(0.0, "largest norm of an update's gradient; 0 leaves it as it is")
     ema_half_life: int = _setting(10_000, "images after which old weights count half in the averaged generator")
 
@@ -121,37 +124,42 @@ class Recipe:
         Raises:
             ValueError: A part of it does not fit.
         """
-        phases = self._phases(
-            "resolution_schedule", _sides, "sides of 16 px or more, + between two", "32:100000, 64+128:400000"
-        )
+        phases: list[tuple[tuple[int, ...], float]] = []
+        for part in filter(None, (part.strip() for part in self.resolution_schedule.split(","))):
+            sides, _, until = part.partition(":")
+            try:
+                phase = tuple(map(int, sides.split("+"))), int(until)
+                fits = min(phase[0]) >= 16 and phase[1] > (phases[-1][1] if phases else 0)
+            except ValueError:
+                fits = False
+            if not fits:
+                raise ValueError(
+                    f"resolution_schedule is {self.resolution_schedule!r}, where {part!r} does not fit; write sides of"
+                    " 16 px or more, + between two, each up to a larger number of images: '32:100000, 64+128:400000'"
+                )
+            phases.append(phase)
         return [*phases, ((self.resolution,), math.inf)]
 
-    def adversarial_weights(self) -> list[tuple[float, float]]:
-        """Parse `adversarial_schedule`: weights, each with the number of images seen at which it ends.
+    def adversarial_weights(self) -> dict[int, float]:
+        """Parse `adversarial_weight_by_side`: the weights by sides in px.
 
         Raises:
             ValueError: A part of it does not fit.
         """
-        phases = self._phases("adversarial_schedule", _factor, "factors of 0 or more", "0.1:100000, 0.2:200000")
-        return [*phases, (self.adversarial_weight, math.inf)]
-
-    def _phases(self, name: str, read: Callable[[str], Any], values: str, example: str) -> list[tuple[Any, int]]:
-        """The values of a schedule, each with the number of images seen at which it ends."""
-        phases: list[tuple[Any, int]] = []
-        for part in filter(None, (part.strip() for part in getattr(self, name).split(","))):
-            words = [word.strip() for word in part.split(":")]
+        weights: dict[int, float] = {}
+        for part in filter(None, (part.strip() for part in self.adversarial_weight_by_side.split(","))):
+            side, _, weight = part.partition(":")
             try:
-                value, end = read(words[0]), int(words[1])
-                fits = len(words) == 2 and end > (phases[-1][1] if phases else 0)
-            except (ValueError, IndexError):
-                fits = False
-            if not fits:
+                number, factor = int(side), float(weight)
+            except ValueError:
+                number, factor = 0, math.nan
+            if not (number > 0 and number not in weights and 0 <= factor < math.inf):
                 raise ValueError(
-                    f"{name} is {getattr(self, name)!r}, where {part!r} does not fit; write {values}, each up to a"
-                    f" larger number of images: '{example}'"
+                    f"adversarial_weight_by_side is {self.adversarial_weight_by_side!r}, where {part!r} does not fit;"
+                    " write sides in px, each once, with weights of 0 or more: '64:0.1, 96:0.15'"
                 )
-            phases.append((value, end))
-        return phases
+            weights[number] = factor
+        return weights
 
     def resolutions_at(self, images_seen: int) -> tuple[int, ...]:
         """Return the sides of the training images in px, which take turns, after a number of images seen."""
@@ -163,8 +171,8 @@ class Recipe:
         return sides[images_seen // self.train_batch_size % len(sides)]
 
     def adversarial_weight_at(self, images_seen: int) -> float:
-        """Return the weight of the adversarial loss after a number of images seen."""
-        return next(weight for weight, end in self.adversarial_weights() if images_seen < end)
+        """Return the weight of the adversarial loss in the update that begins after a number of images seen."""
+        return self.adversarial_weights().get(self.resolution_at(images_seen), self.adversarial_weight)
 
     def hole_sides_at(self, resolution: int) -> tuple[int, int]:
         """Scale `hole_min` and `hole_max`, in px, to a side of the training images."""
@@ -214,22 +222,6 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields by name, as JSON types; `Recipe(**recipe.to_dict())` is the recipe again."""
         return dataclasses.asdict(self)
-
-
-def _sides(words: str) -> tuple[int, ...]:
-    """Read the sides of a phase, as in "64+128"."""
-    sides = tuple(int(word) for word in words.split("+"))
-    if min(sides) < 16:
-        raise ValueError("a side is below 16 px")
-    return sides
-
-
-def _factor(word: str) -> float:
-    """Read a factor of 0 or more."""
-    factor = float(word)
-    if not 0 <= factor < math.inf:
-        raise ValueError("the factor is below 0 or infinite")
-    return factor
 
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -282,6 +274,12 @@ RULES: tuple[Rule, ...] = (
         "adversarial_from",
         "at least --discriminator_from, and at most 1",
         lambda r: r.discriminator_from <= r.adversarial_from <= 1,
+    ),
+    ("batchnorm_frozen_from", "between 0 and 1", lambda r: 0 <= r.batchnorm_frozen_from <= 1),
+    (
+        "interpolation",
+        "1 unless --batchnorm_frozen_from is 1: statistics that are kept are of the weights after the phase",
+        lambda r: r.interpolation == 1 or r.batchnorm_frozen_from == 1,
     ),
     ("interpolation", "between 0 and 1", lambda r: 0 <= r.interpolation <= 1),
     ("gradient_clip", "0 or more", lambda r: r.gradient_clip >= 0),
@@ -365,12 +363,13 @@ PRESETS: dict[str, Recipe] = {
     "faces": PHOTOS.replace(
         holes="rectangle:1, strokes:1",
         crop_min=0.6,
-        resolution_schedule="64:150000, 64+128:300000",
+        resolution_schedule="64:270000, 64+128:1000000",
         train_batch_size=128,
-        num_train_epochs=36,
+        num_train_epochs=64,
         learning_rate=7e-4,
         lr_warmup_images=12_800,
         adversarial_weight=0.08,
+        batchnorm_frozen_from=0.8333,  # of the two sides, which the network then learns to live with
         ema_half_life=10_000,
     ),
     "cifar10": PHOTOS.replace(

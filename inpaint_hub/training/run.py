@@ -26,7 +26,8 @@ from ..data.pairs import Pairs
 from ..data.streaming import Stream
 from ..models.networks import InpaintingNetwork
 from . import checkpoint
-from .ema import recalibrate_batchnorm
+from .cuda_graphs import CudaGraphs
+from .ema import freeze_batchnorm, recalibrate_batchnorm
 from .history import TrainingState
 from .launch import SIGNALS
 from .recipes import Recipe
@@ -84,6 +85,10 @@ class Run:
         for name in ("generator_optimizer", "discriminator_optimizer"):
             parts |= {f"{name}_{number}": some for number, some in enumerate(getattr(networks, f"{name}s"))}
         return parts
+
+    def batchnorm_is_frozen(self, images_seen: int) -> bool:
+        """Whether the update that begins after `images_seen` normalises by statistics that do not change any more."""
+        return images_seen >= self.recipe.batchnorm_frozen_from * self.total_images
 
     def holes_at(self, resolution: int) -> Holes:
         """How holes are drawn in images of this side, px."""
@@ -192,20 +197,48 @@ def _started(loader: DataLoader[Batch]) -> Iterator[Batch]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def cuda_graphs(run: Run) -> CudaGraphs | None:
+    """What captures the run's iterations, where they can be: on one GPU, by kernels that are always the same."""
+    accelerator, args = run.accelerator, run.args
+    if accelerator.device.type != "cuda" or accelerator.num_processes > 1 or accelerator.scaler is not None:
+        return None  # a scaler decides in Python whether to step
+    if args.torch_compile or args.gradient_checkpointing:
+        return None
+    return CudaGraphs([*run.networks.generator_optimizers, *run.networks.discriminator_optimizers])
+
+
 def run_updates(
-    run: Run, updates: tuple[str, ...], batch: Batch, images_seen: int = 0, *, log_grad_norms: bool = False
+    run: Run,
+    updates: tuple[str, ...],
+    batch: Batch,
+    images_seen: int = 0,
+    *,
+    log_grad_norms: bool = False,
+    graphs: CudaGraphs | None = None,
 ) -> dict[str, Tensor]:
     """One iteration; its errors, scores and norms, of this process."""
     batch = Batch(*(tensor.to(run.accelerator.device, non_blocking=True) for tensor in batch))
     recipe = run.recipe.replace(adversarial_weight=run.recipe.adversarial_weight_at(images_seen))
-    return train_step(updates, recipe, run.accelerator, run.networks, batch, log_grad_norms=log_grad_norms)
+    frozen = run.batchnorm_is_frozen(images_seen)
+    if frozen:
+        freeze_batchnorm(run.accelerator.unwrap_model(run.networks.generator))
+
+    def step(batch: Batch) -> dict[str, Tensor]:
+        return train_step(updates, recipe, run.accelerator, run.networks, batch, log_grad_norms=log_grad_norms)
+
+    if graphs is None:
+        return step(batch)
+    return graphs.run((updates, recipe, frozen, log_grad_norms), step, batch)
 
 
 def recalibrated(run: Run, images_seen: int) -> InpaintingNetwork:
     """The averaged generator, its batch norm statistics measured anew, on no more images than there are.
 
-    They are measured at the sides in px that the run trains at after `images_seen`.
+    They are measured at the sides in px that the run trains at after `images_seen`. Frozen ones stay: the weights have
+    been trained with them.
     """
+    if run.batchnorm_is_frozen(images_seen):
+        return run.averaged
     source, sides = run.images.train.buffered, run.recipe.resolutions_at(images_seen)
     count = min(max(512, RECALIBRATION_PX // max(sides) ** 2), max(source.count, run.recipe.train_batch_size))
     batches = (

@@ -13,7 +13,14 @@ from torch.optim.swa_utils import AveragedModel
 from inpaint_hub import Generator
 from inpaint_hub.data.dataset import InMemory, training_batch
 from inpaint_hub.data.holes import Holes
-from inpaint_hub.training.ema import HALF_LIFE_RAMP, interpolate, moving_average, recalibrate_batchnorm, to_half
+from inpaint_hub.training.ema import (
+    HALF_LIFE_RAMP,
+    freeze_batchnorm,
+    interpolate,
+    moving_average,
+    recalibrate_batchnorm,
+    to_half,
+)
 
 
 def test_interpolation_takes_its_share_of_the_weights_after_and_the_rest_of_those_before() -> None:
@@ -66,3 +73,14 @@ def test_half_precision_keeps_statistics_that_are_beyond_its_range(tmp_path: Pat
     assert torch.equal(loaded.layers[1].running_var, torch.full((64,), 4e5))
     assert loaded.layers[0].weight.dtype == torch.float32
     assert torch.equal(loaded(torch.full((1, 4, 16, 16), 0.5)), expected)
+
+
+def test_frozen_batch_norm_normalises_as_in_inference_and_still_trains() -> None:
+    torch.manual_seed(0)
+    generator, x = Generator(), torch.rand(4, 4, 16, 16)
+    before = {name: buffer.clone() for name, buffer in generator.named_buffers()}
+    freeze_batchnorm(generator.train())
+    generator(x).mean().backward()
+    assert all(torch.equal(buffer, before[name]) for name, buffer in generator.named_buffers())
+    assert all(weight.grad is not None for weight in generator.parameters())
+    assert torch.equal(generator(x), generator.eval()(x))

@@ -142,6 +142,8 @@ SENTENCES: list[tuple[dict[str, object], str]] = [
     ({"adversarial_weight": -1.0}, "adversarial_weight is -1.0; it must be 0 or more (weight of the adversarial loss; the reconstruction loss has weight 1)"),
     ({"discriminator_from": 2.0, "adversarial_from": 1.0}, "discriminator_from is 2.0; it must be between 0 and 1 (fraction of the run from which the discriminator trains)"),
     ({"adversarial_from": 0.1, "discriminator_from": 0.2}, "adversarial_from is 0.1; it must be at least --discriminator_from, and at most 1 (fraction of the run from which the generator has the adversarial loss)"),
+    ({"batchnorm_frozen_from": -0.5}, "batchnorm_frozen_from is -0.5; it must be between 0 and 1 (fraction of the run from which the generator's batch norm keeps the statistics it has, as in inference)"),
+    ({"interpolation": 0.5, "batchnorm_frozen_from": 0.9}, "interpolation is 0.5; it must be 1 unless --batchnorm_frozen_from is 1: statistics that are kept are of the weights after the phase (share of the weights of after the adversarial phase in the mix with before)"),
     ({"interpolation": 2.0}, "interpolation is 2.0; it must be between 0 and 1 (share of the weights of after the adversarial phase in the mix with before)"),
     ({"gradient_clip": -1.0}, "gradient_clip is -1.0; it must be 0 or more (largest norm of an update's gradient; 0 leaves it as it is)"),
     ({"ema_half_life": 0}, "ema_half_life is 0; it must be above 0 (images after which old weights count half in the averaged generator)"),
@@ -159,19 +161,28 @@ def test_recipe_says_what_a_field_must_be(change: dict[str, object], sentence: s
 def test_recipe_every_rule_has_its_sentence_tested() -> None:
     ruled = {*CHOICES} | {name for name, _, _ in RULES}
     assert ruled == {sentence.split(" is ")[0] for _, sentence in SENTENCES}
-    free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes", "adversarial_schedule"}
+    free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes", "adversarial_weight_by_side"}
     free |= {"diffaugment"}
     assert ruled | free == {*Recipe().to_dict()}
 
 
-def test_the_adversarial_weight_follows_its_schedule() -> None:
-    recipe = Recipe(adversarial_schedule="0.1:1000, 0.2:2000", adversarial_weight=0.3)
-    assert [recipe.adversarial_weight_at(seen) for seen in (0, 999, 1000, 2000, 10**9)] == [0.1, 0.1, 0.2, 0.3, 0.3]
+def test_the_adversarial_weight_is_that_of_the_side_of_the_update() -> None:
+    photos = PRESETS["photos"].replace(resolution_schedule="64:1000, 64+96+128:5000", train_batch_size=100)
+    recipe = photos.replace(adversarial_weight_by_side="64:0.1, 96:0", adversarial_weight=0.3)
+    assert [recipe.adversarial_weight_at(seen) for seen in (0, 900, 1000, 1100, 1200, 5000)] == [
+        0.1, 0.1, 0.0, 0.3, 0.1, 0.3,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "schedule", ["0.1", "a:100", "0.1:1.5", "-1:100", "nan:100", "0.1:200, 0.2:100", "0.1:100:200"]
+    "weights", ["64", "a:0.1", "64.5:0.1", "64:-1", "64:nan", "64:0.1, 64:0.2", "64:0.1:2", "-8:1"]
 )
+def test_weights_by_side_that_do_not_fit_are_refused_with_an_example(weights: str) -> None:
+    with pytest.raises(ValueError, match=r"adversarial_weight_by_side is .* does not fit; write sides in px"):
+        Recipe(adversarial_weight_by_side=weights)
+
+
+@pytest.mark.parametrize("schedule", ["16", "a:100", "16:1.5", "8:100", "16:200, 24:100", "16:100:200", "16+:100"])
 def test_a_schedule_that_does_not_fit_is_refused_with_an_example(schedule: str) -> None:
-    with pytest.raises(ValueError, match=r"adversarial_schedule is .* does not fit; write factors of 0 or more"):
-        Recipe(adversarial_schedule=schedule)
+    with pytest.raises(ValueError, match=r"resolution_schedule is .* does not fit; write sides of 16 px or more"):
+        Recipe(resolution_schedule=schedule, discriminator="features")

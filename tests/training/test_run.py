@@ -83,6 +83,16 @@ def test_recalibrated_measures_at_every_side_that_takes_turns(monkeypatch: pytes
     assert sides == [16, 16, *2 * [16, 32], 32, 32]
 
 
+def test_frozen_statistics_are_those_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+    monkeypatch.setattr(module, "recalibrate_batchnorm", lambda *_: measured.append(1))
+    run = small_run(50, 1000)
+    run = dataclasses.replace(run, recipe=run.recipe.replace(batchnorm_frozen_from=0.5))
+    for images_seen in (0, 496, 500, 996):
+        assert recalibrated(run, images_seen) is run.averaged
+    assert len(measured) == 2  # before the half of the run, not from there on
+
+
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_own_batches_are_those_of_their_places_in_order_on_every_device(device: str) -> None:
     random = torch.randint(0, 256, (10, 3, 16, 16), dtype=torch.uint8)
