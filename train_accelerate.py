@@ -364,6 +364,7 @@ def save_checkpoint(run: Run, state: TrainingState, places: list[Any]) -> None:
     stop_if_broken(state.totals() | largest_weights(parts), state, run.args.output_dir)
     saved = state.state() | {"threads": torch.get_num_threads(), "settings": settings_of(run), "places": places}
     saved |= {name: part.state_dict() for name, part in parts.items()}
+    saved["fill_color"] = run.averaged.fill_color.flatten().tolist()  # for those who take the weights from here
     try:
         checkpoint.save(run.args.output_dir, state.step, saved, keep=run.args.checkpoints_total_limit)
     except OSError as error:

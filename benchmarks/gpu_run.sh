@@ -7,6 +7,7 @@
 # beginning, as in runs/photos.pt.) of an earlier run to go on from. OUT gets the log, the timings, samples, the
 # example photos filled on the GPU beside the CPU's, and the last checkpoint in parts of 15 MB: averages and optimiser
 # states in half precision, so that all stays below 64 MB. `cat OUT/checkpoint.pt.* > checkpoint-N.pt` joins the parts.
+# Checkpoint, metrics and log are there from the first checkpoint on: a machine that is taken away leaves what it had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 data=$1 out=$2 minutes=$3 preset=${4:-photos} checkpoint=${5:-}
@@ -21,13 +22,11 @@ if [ -n "$checkpoint" ]; then
   mv "$run/joined" "$run/checkpoint-$step.pt"
 fi
 
-# The end of the time is a request to stop: the run saves, and that is no failure.
-timeout --signal=TERM --kill-after=120 "${minutes}m" \
-  "$python" train_accelerate.py --preset "$preset" --train_data_dir "$data" --output_dir "$run" \
-  --checkpointing_steps 2000 ${TRAIN_ARGS:-} 2>&1 | tr '\r' '\n' | tee "$out/train.log" || true
-last=$(ls -t "$run"/checkpoint-*.pt | head -n 1)
+newest() { ls -t "$run"/checkpoint-*.pt 2> /dev/null | head -n 1 || true; }
 
-"$python" - "$last" "$run/model" "$run/small.pt" <<'END'
+# Leave the checkpoint $1 in OUT, made small, and the model of its averages in $run/model.
+leave() {
+  "$python" - "$1" "$run/model" "$run/small.pt" <<'END'
 import sys
 from pathlib import Path
 
@@ -48,18 +47,43 @@ def halved(value):
 
 
 average = {name.removeprefix("module."): weight for name, weight in state["average"].items() if name != "n_averaged"}
-generator = Generator()
+generator = Generator(state["fill_color"])
 generator.load_state_dict(average)
 generator.save_pretrained(model)
 kept = ("generator", "discriminator")
 torch.save({name: value if name in kept else halved(value) for name, value in state.items()}, small)
 print(f"{Path(last).name}: {state['images_seen']:,} images seen")
 END
-split --bytes=15000000 "$run/small.pt" "$out/checkpoint.pt."
+  mkdir -p "$run/parts"
+  split --bytes=15000000 "$run/small.pt" "$run/parts/checkpoint.pt."
+  rm -f "$out"/checkpoint.pt.*
+  mv "$run"/parts/* "$out/"
+  cp "$run/metrics.jsonl" "$out/"
+}
+
+# The end of the time is a request to stop: the run saves, and that is no failure.
+timeout --signal=TERM --kill-after=120 "${minutes}m" \
+  "$python" train_accelerate.py --preset "$preset" --train_data_dir "$data" --output_dir "$run" \
+  --checkpointing_steps 1000 ${TRAIN_ARGS:-} > "$out/train.log" 2>&1 &
+training=$!
+trap 'kill "$training" 2> /dev/null || true' EXIT
+left=$(newest)
+while kill -0 "$training" 2> /dev/null; do
+  sleep 5
+  last=$(newest)
+  if [ "$last" != "$left" ]; then
+    leave "$last" || continue  # it may just have been replaced by a newer one
+    left=$last
+  fi
+done
+wait "$training" || true
+tr '\r' '\n' < "$out/train.log" | tail -n 20
+last=$(newest)
+[ "$last" = "$left" ] || leave "$last"
+[ -d "$run/model" ] || leave "$last"
 
 "$python" benchmarks/training_speed.py --preset "$preset" ${SPEED_ARGS:---sizes 64:256 128:128 --rounds 10} | tee "$out/speed.txt"
 "$python" benchmarks/devices.py --model "$run/model" --output "$run/filled" | tee "$out/devices.txt"
-cp "$run/metrics.jsonl" "$out/"
 tar -czf "$out/pictures.tar.gz" -C "$run" filled $([ -d "$run/samples" ] && echo samples)
 rm -rf "$run"
 du -sh "$out"

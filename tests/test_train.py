@@ -140,6 +140,16 @@ def test_a_checkpoint_names_no_class_of_ours_so_that_a_module_may_move(run: Path
     assert not [name for name in named if name.startswith(("inpaint_hub", "train_accelerate", "__main__"))]
 
 
+def test_the_averages_of_a_checkpoint_and_its_color_are_the_published_network(run: Path) -> None:
+    saved = checkpoint.load(run, "latest")
+    assert saved is not None
+    generator = Generator(saved["fill_color"])
+    published = Generator.from_pretrained(run)
+    assert generator.settings() == published.settings() | {"largest_hole": None}
+    average = saved["average"]["module.layers.0.weight"]
+    torch.testing.assert_close(published.layers[0].weight, average, rtol=1e-3, atol=1e-4)  # it is in half precision
+
+
 def tracked(folder: Path, name: str) -> list[tuple[int, float]]:
     """Images seen and value of every scalar `name` that the tracker shows."""
     events = EventAccumulator(str(folder / "logs" / "inpaint-hub"))
