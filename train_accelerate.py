@@ -53,6 +53,7 @@ from inpaint_hub.training.build import (
     load_images,
     load_pairs,
 )
+from inpaint_hub.training.cuda_graphs import WARM_UP
 from inpaint_hub.training.dry_run import estimate_run
 from inpaint_hub.training.ema import interpolate, moving_average, to_half
 from inpaint_hub.training.gradient_checkpointing import checkpoint_gradients
@@ -116,6 +117,12 @@ def main(args: argparse.Namespace, recipe: Recipe) -> None:
                 accelerator.end_training()
         except FolderTakenError as error:
             sys.exit(str(error))
+        except torch.OutOfMemoryError:
+            sys.exit(
+                f"an update of {recipe.train_batch_size} images does not fit into the memory of the GPU;"
+                " --gradient_checkpointing keeps less of each image, and the same command with it goes on;"
+                " --gradient_accumulation_steps 2, or more, takes fewer at a time, from a new --output_dir on"
+            )
 
 
 def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) -> Run:
@@ -198,12 +205,20 @@ def say(accelerator: Accelerator, sentences: list[str]) -> None:
 
 def dry_run(run: Run) -> str:
     """What the run would take."""
+    graphs, captured = cuda_graphs(run), set()
+
+    def iterate(updates: tuple[str, ...], batch: Batch) -> None:
+        kind = updates, batch.images.shape
+        if graphs and kind not in captured:
+            captured.add(kind)
+            for _ in range(WARM_UP):
+                run_updates(run, updates, batch, graphs=graphs)
+        run_updates(run, updates, batch, graphs=graphs)
+        if run.accelerator.device.type != "cpu":
+            torch.accelerator.synchronize()
+
     return estimate_run(
-        run.recipe,
-        run.parts(),
-        run.total_images,
-        lambda updates, batch: run_updates(run, updates, batch),
-        lambda images_seen: own_batch(run, images_seen),
+        run.recipe, run.parts(), run.total_images, iterate, lambda images_seen: own_batch(run, images_seen)
     )
 
 

@@ -554,6 +554,28 @@ def test_an_error_that_is_find_nonfinite_ends_the_run_and_no_checkpoint_holds_it
     assert not list((tmp_path / "run").glob("checkpoint-*"))
 
 
+OUT_OF_MEMORY = """
+import torch, train_accelerate
+from inpaint_hub.training.arguments import parse_args
+
+def fails(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+train_accelerate.run_updates = fails
+train_accelerate.main(*parse_args())
+"""
+
+
+def test_a_gpu_whose_memory_is_too_small_ends_the_run_with_what_to_do(pictures: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OUT_OF_MEMORY, "--train_data_dir", str(pictures), "--output_dir", "run"]
+    ended = subprocess.run(
+        [*command, *SETTINGS], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "4 images does not fit into the memory of the GPU; --gradient_checkpointing keeps" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_weights_that_are_find_nonfinites_are_told_beside_the_checkpoint_that_is_good(tmp_path: Path) -> None:
     network, progress = torch.nn.Linear(2, 1), TrainingState()
     stop_if_broken(largest_weights({"generator": network}), progress, tmp_path)

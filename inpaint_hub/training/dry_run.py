@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import resource
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..data.dataset import Batch
 from ..hardware import shortest_seconds
@@ -19,7 +19,7 @@ def estimate_run(
     recipe: Recipe,
     parts: dict[str, Any],
     total_images: int,
-    run_updates: Callable[[tuple[str, ...], Batch], dict[str, Tensor]],
+    iterate: Callable[[tuple[str, ...], Batch], None],
     batch_at: Callable[[int], Batch],
 ) -> str:
     """Estimate a run from a few iterations of each phase; the networks are not used afterwards.
@@ -28,7 +28,7 @@ def estimate_run(
         recipe: The settings of the run.
         parts: The networks by name, `generator` and `discriminator` among them.
         total_images: The length of the run.
-        run_updates: Runs an iteration: names of updates and a batch.
+        iterate: Runs an iteration, given names of updates and a batch, and returns when it is done.
         batch_at: Makes the batch at a number of images seen.
 
     Returns:
@@ -43,7 +43,7 @@ def estimate_run(
         turns = []  # an update of each resolution
         for number in range(len(recipe.resolutions_at(first))):
             batch = batch_at(first + number * recipe.train_batch_size)
-            turns.append(shortest_seconds(lambda updates=updates, batch=batch: run_updates(updates, batch)))  # type: ignore[misc]
+            turns.append(shortest_seconds(partial(iterate, updates, batch)))
         each = sum(turns) / len(turns)
         hours = each * (end - start) * total_images / recipe.train_batch_size / 3600
         total += hours

@@ -15,16 +15,15 @@ def test_estimate_run_lists_settings_phases_and_parameters() -> None:
     ran: list[tuple[str, ...]] = []
     batches: list[int] = []
 
-    def run_updates(updates: tuple[str, ...], batch: Batch) -> dict[str, torch.Tensor]:
+    def iterate(updates: tuple[str, ...], batch: Batch) -> None:
         ran.append(updates)
-        return {}
 
     def batch_at(images_seen: int) -> Batch:
         batches.append(images_seen)
         return Batch(*[torch.zeros(1)] * 4)
 
     parts = {"generator": nn.Linear(999, 1000), "discriminator": nn.Linear(499, 1000)}
-    text = estimate_run(recipe, parts, 1000, run_updates, batch_at)
+    text = estimate_run(recipe, parts, 1000, iterate, batch_at)
     assert list(dict.fromkeys(ran)) == [("reconstruct",), ("discriminate",), ("discriminate", "joint")]
     assert batches == [0, 500, 750]
     assert "  learning_rate 0.001\n" in text
