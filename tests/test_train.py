@@ -232,7 +232,6 @@ def test_a_killed_run_on_features_goes_on_to_the_very_weights_across_a_change_of
 ) -> None:
     growing = ("--preset", "photos", "--resolution", "32", "--resolution_schedule", "16:40, 16+32:76")
     growing += ("--hole_min", "8", "--hole_max", "16", "--batchnorm_frozen_from", "0.7")
-    growing += ("--adversarial_weight_by_side", "16:0.05")
     straight, folder = tmp_path / "straight", tmp_path / "run"
     printed = start(pictures, straight, *growing).communicate(timeout=280)[0]
     assert "the model is in" in printed, printed

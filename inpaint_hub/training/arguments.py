@@ -105,7 +105,7 @@ RECIPE_GROUPS: dict[str, tuple[str, ...]] = {
     "recipe: networks": ("init_from", "generator", "discriminator", "local_discriminator"),
     "recipe: losses": (
         "reconstruct_over", "reconstruction_loss", "perceptual_weight", "adversarial_loss", "adversarial_weight",
-        "adversarial_weight_by_side", "diffaugment", "joint", "discriminator_from", "adversarial_from",
+        "diffaugment", "joint", "discriminator_from", "adversarial_from",
     ),
     "recipe: optimisation": (
         "num_train_epochs", "train_batch_size", "gradient_accumulation_steps", "optimizer", "learning_rate",

@@ -64,9 +64,6 @@ class Recipe:
     perceptual_weight: float = _setting(0.0, "weight of the perceptual loss; the reconstruction loss has weight 1")
     adversarial_loss: str = _setting("mse", f"adversarial loss: {', '.join(ADVERSARIAL_LOSSES)}")
     adversarial_weight: float = _setting(1.0, "weight of the adversarial loss; the reconstruction loss has weight 1")
-    adversarial_weight_by_side: str = _setting(
-        "", "other weights of it for images of other sides in px: '64:0.1, 96:0.15'"
-    )
     diffaugment: bool = _setting(
         False, "DiffAugment: random colors and shifts of what the discriminator sees, for small data sets"
     )
@@ -85,7 +82,6 @@ class Recipe:
     def __post_init__(self) -> None:
         self.hole_mix()
         self.resolutions()
-        self.adversarial_weights()
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 self._refuse(name, f"one of {', '.join(choices)}")
@@ -140,27 +136,6 @@ class Recipe:
             phases.append(phase)
         return [*phases, ((self.resolution,), math.inf)]
 
-    def adversarial_weights(self) -> dict[int, float]:
-        """Parse `adversarial_weight_by_side`: the weights by sides in px.
-
-        Raises:
-            ValueError: A part of it does not fit.
-        """
-        weights: dict[int, float] = {}
-        for part in filter(None, (part.strip() for part in self.adversarial_weight_by_side.split(","))):
-            side, _, weight = part.partition(":")
-            try:
-                number, factor = int(side), float(weight)
-            except ValueError:
-                number, factor = 0, math.nan
-            if not (number > 0 and number not in weights and 0 <= factor < math.inf):
-                raise ValueError(
-                    f"adversarial_weight_by_side is {self.adversarial_weight_by_side!r}, where {part!r} does not fit;"
-                    " write sides in px, each once, with weights of 0 or more: '64:0.1, 96:0.15'"
-                )
-            weights[number] = factor
-        return weights
-
     def resolutions_at(self, images_seen: int) -> tuple[int, ...]:
         """Return the sides of the training images in px, which take turns, after a number of images seen."""
         return next(sides for sides, end in self.resolutions() if images_seen < end)
@@ -169,10 +144,6 @@ class Recipe:
         """Return the side of the training images in px of the update that begins after a number of images seen."""
         sides = self.resolutions_at(images_seen)
         return sides[images_seen // self.train_batch_size % len(sides)]
-
-    def adversarial_weight_at(self, images_seen: int) -> float:
-        """Return the weight of the adversarial loss in the update that begins after a number of images seen."""
-        return self.adversarial_weights().get(self.resolution_at(images_seen), self.adversarial_weight)
 
     def hole_sides_at(self, resolution: int) -> tuple[int, int]:
         """Scale `hole_min` and `hole_max`, in px, to a side of the training images."""

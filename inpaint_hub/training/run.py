@@ -218,17 +218,16 @@ def run_updates(
 ) -> dict[str, Tensor]:
     """One iteration; its errors, scores and norms, of this process."""
     batch = Batch(*(tensor.to(run.accelerator.device, non_blocking=True) for tensor in batch))
-    recipe = run.recipe.replace(adversarial_weight=run.recipe.adversarial_weight_at(images_seen))
     frozen = run.batchnorm_is_frozen(images_seen)
     if frozen:
         freeze_batchnorm(run.accelerator.unwrap_model(run.networks.generator))
 
     def step(batch: Batch) -> dict[str, Tensor]:
-        return train_step(updates, recipe, run.accelerator, run.networks, batch, log_grad_norms=log_grad_norms)
+        return train_step(updates, run.recipe, run.accelerator, run.networks, batch, log_grad_norms=log_grad_norms)
 
     if graphs is None:
         return step(batch)
-    return graphs.run((updates, recipe, frozen, log_grad_norms), step, batch)
+    return graphs.run((updates, frozen, log_grad_norms), step, batch)
 
 
 def recalibrated(run: Run, images_seen: int) -> InpaintingNetwork:

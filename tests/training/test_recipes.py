@@ -161,25 +161,9 @@ def test_recipe_says_what_a_field_must_be(change: dict[str, object], sentence: s
 def test_recipe_every_rule_has_its_sentence_tested() -> None:
     ruled = {*CHOICES} | {name for name, _, _ in RULES}
     assert ruled == {sentence.split(" is ")[0] for _, sentence in SENTENCES}
-    free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes", "adversarial_weight_by_side"}
+    free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes"}
     free |= {"diffaugment"}
     assert ruled | free == {*Recipe().to_dict()}
-
-
-def test_the_adversarial_weight_is_that_of_the_side_of_the_update() -> None:
-    photos = PRESETS["photos"].replace(resolution_schedule="64:1000, 64+96+128:5000", train_batch_size=100)
-    recipe = photos.replace(adversarial_weight_by_side="64:0.1, 96:0", adversarial_weight=0.3)
-    assert [recipe.adversarial_weight_at(seen) for seen in (0, 900, 1000, 1100, 1200, 5000)] == [
-        0.1, 0.1, 0.0, 0.3, 0.1, 0.3,
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "weights", ["64", "a:0.1", "64.5:0.1", "64:-1", "64:nan", "64:0.1, 64:0.2", "64:0.1:2", "-8:1"]
-)
-def test_weights_by_side_that_do_not_fit_are_refused_with_an_example(weights: str) -> None:
-    with pytest.raises(ValueError, match=r"adversarial_weight_by_side is .* does not fit; write sides in px"):
-        Recipe(adversarial_weight_by_side=weights)
 
 
 @pytest.mark.parametrize("schedule", ["16", "a:100", "16:1.5", "8:100", "16:200, 24:100", "16:100:200", "16+:100"])
