@@ -8,7 +8,7 @@ a model folder for the Hub in OUTPUT_DIR: model.safetensors, config.json and a c
 
 from __future__ import annotations
 
-from inpaint_hub.training.arguments import parse_args, shown_command
+from inpaint_hub.training.arguments import parse_args
 
 if __name__ == "__main__":
     ARGUMENTS = parse_args()  # --help and a wrong flag answer before the imports below, which take seconds
@@ -17,11 +17,9 @@ import argparse
 import copy
 import json
 import os
-import platform
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -34,19 +32,16 @@ from tqdm.auto import tqdm
 
 from inpaint_hub import hub
 from inpaint_hub.data.dataset import (
-    TERMS,
     Batch,
     downscale,
     downscale_holes,
     mean_color,
 )
-from inpaint_hub.evaluation.evaluate import SAMPLES, evaluate_methods, evaluation_holes, rehearse, show_pairs, validate
+from inpaint_hub.evaluation.evaluate import rehearse, show_pairs, validate
 from inpaint_hub.metrics import METRICS
-from inpaint_hub.models.model_card import is_edited
-from inpaint_hub.models.networks import InpaintingNetwork
+from inpaint_hub.publishing import card_facts, publish, push_on_the_way, save_model
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.build import (
-    AnyDiscriminator,
     build_networks,
     load_features,
     load_holes,
@@ -55,7 +50,7 @@ from inpaint_hub.training.build import (
 )
 from inpaint_hub.training.cuda_graphs import WARM_UP
 from inpaint_hub.training.dry_run import estimate_run
-from inpaint_hub.training.ema import interpolate, moving_average, to_half
+from inpaint_hub.training.ema import moving_average
 from inpaint_hub.training.gradient_checkpointing import checkpoint_gradients
 from inpaint_hub.training.history import (
     ERRORS,
@@ -205,20 +200,20 @@ def say(accelerator: Accelerator, sentences: list[str]) -> None:
 
 def dry_run(run: Run) -> str:
     """What the run would take."""
-    graphs, captured = cuda_graphs(run), set()
+    graphs = cuda_graphs(run)
 
     def iterate(updates: tuple[str, ...], batch: Batch) -> None:
-        kind = updates, batch.images.shape
-        if graphs and kind not in captured:
-            captured.add(kind)
-            for _ in range(WARM_UP):
-                run_updates(run, updates, batch, graphs=graphs)
         run_updates(run, updates, batch, graphs=graphs)
         if run.accelerator.device.type != "cpu":
             torch.accelerator.synchronize()
 
     return estimate_run(
-        run.recipe, run.parts(), run.total_images, iterate, lambda images_seen: own_batch(run, images_seen)
+        run.recipe,
+        run.parts(),
+        run.total_images,
+        iterate,
+        lambda images_seen: own_batch(run, images_seen),
+        warm_up=WARM_UP if graphs else 0,
     )
 
 
@@ -384,96 +379,6 @@ def save_checkpoint(run: Run, state: TrainingState, places: list[Any]) -> None:
         checkpoint.save(run.args.output_dir, state.step, saved, keep=run.args.checkpoints_total_limit)
     except OSError as error:
         sys.exit(f"{error}; make room, and the same command goes on from there")
-
-
-def push_on_the_way(run: Run, state: TrainingState, tell: Callable[[str], object]) -> None:
-    """Publish the model as it is; a Hub that cannot be reached does not end the run."""
-    generator = copy.deepcopy(recalibrated(run, state.images_seen - 1))
-    note = f"Training is under way: {state.images_seen:,} of {run.total_images:,} images."
-    facts = card_facts(run, state) | {"note": note}
-    save_model(generator, run.parts()["discriminator"], facts, run.args.output_dir)
-    try:
-        tell(f"pushed to {push(run)}")
-    except ValueError as error:
-        tell(f"not pushed: {error}")
-
-
-def push(run: Run) -> str:
-    """The address of the commit that put the model folder on the Hub."""
-    args = run.args
-    return hub.publish(args.output_dir, args.hub_model_id, token=args.hub_token, replace_card=args.hub_replace_card)
-
-
-def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
-    """Measure the published weights, and write the model folder: half precision, and a card with their figures."""
-    args, recipe, images = run.args, run.recipe, run.images
-    side = max(recipe.resolutions_at(run.total_images - 1))
-    if state.before_adversarial:
-        interpolate(run.averaged, state.before_adversarial, recipe.interpolation)
-    published = to_half(recalibrated(run, run.total_images - 1)).float().cpu()
-    facts = card_facts(run, state)
-    images.unreadable.update({name: None for place in places for name in place["unreadable"]})
-    facts["unreadable"] = [*images.unreadable]
-    train_count = sum(place["visited"] for place in places) if run.stream else images.train.count
-    facts["counts"] = {"train": train_count, "validation": len(images.validation), "test": len(images.test)}
-    holes = evaluation_holes(len(images.test), side, run.holes_at(side))
-    facts["figures"] = evaluate_methods({"this model": published}, downscale(images.test, side), holes)
-    samples = downscale(images.validation[:SAMPLES], side)
-    validate(published, samples, run.holes_at(side), args.output_dir / "samples.png")
-    save_model(published, run.parts()["discriminator"], facts, args.output_dir)
-    print(*images.messages(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
-    if args.push_to_hub:
-        try:
-            print("pushed to", push(run))
-        except ValueError as error:
-            sys.exit(f"the model is in {args.output_dir}, but not on the Hub: {error}; the same command pushes it")
-
-
-def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
-    """What the card says of the run, for the fields of `model_card.md`."""
-    args, recipe, accelerator = run.args, run.recipe, run.accelerator
-    on_cpu = accelerator.device.type == "cpu"
-    device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU ({platform.machine()})"
-    name, local = str(recipe.dataset_name), Path(str(recipe.dataset_name)).is_dir()
-    side = max(recipe.resolutions_at(state.images_seen - 1))
-    return {
-        "repo_id": args.hub_model_id if args.push_to_hub else None,
-        "dataset": None if local else name,
-        "data_name": f"the local folder {Path(name).name}" if local else name,
-        "data_terms": args.data_terms or TERMS.get(name),
-        "samples": "samples.png" if args.show_samples else None,
-        "curves": "errors.png",
-        "command": shown_command(sys.argv, args.hub_token, torch.get_num_threads() if on_cpu else None),
-        "recipe": {name: value for name, value in recipe.to_dict().items() if name not in ("dataset_name", "mask_dir")},
-        "rectangles": "rectangle" in recipe.hole_mix(),
-        "resolution": side,
-        "hole_sides": recipe.hole_sides_at(side),
-        "seed": args.seed,
-        "images_seen": state.images_seen,
-        "hours": round(state.seconds / 3600, 2),
-        "hardware": f"{accelerator.num_processes} x {device}, {accelerator.mixed_precision} precision",
-    }
-
-
-def save_model(
-    generator: InpaintingNetwork, discriminator: AnyDiscriminator, facts: dict[str, Any], folder: Path
-) -> None:
-    """Make FOLDER a model folder: the generator, its card, and the discriminator in a folder of its own.
-
-    All is written aside and then moved into place. A card that was edited since is kept as README.edited.md.
-    """
-    aside = folder / ".model.partial"
-    shutil.rmtree(aside, ignore_errors=True)
-    to_half(generator).save_pretrained(aside, model_card_kwargs=facts)
-    (aside / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
-    discriminator.save_pretrained(aside / "discriminator")
-    card = folder / "README.md"
-    if card.is_file() and is_edited(card.read_text(encoding="utf-8")):
-        card.replace(folder / "README.edited.md")
-    (folder / "discriminator").mkdir(exist_ok=True)
-    for path in sorted(path for path in aside.rglob("*") if path.is_file()):
-        path.replace(folder / path.relative_to(aside))
-    shutil.rmtree(aside)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ FLOORS = [
     ["data", "models"],
     ["training", "methods", "hub", "export"],
     ["evaluation", "web", "batch", "inpaint_hub"],  # inpaint_hub: the public names of __init__.py
+    ["publishing"],
     ["cli", "app", "train_accelerate", "benchmarks"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

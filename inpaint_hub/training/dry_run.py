@@ -21,6 +21,8 @@ def estimate_run(
     total_images: int,
     iterate: Callable[[tuple[str, ...], Batch], None],
     batch_at: Callable[[int], Batch],
+    *,
+    warm_up: int = 0,
 ) -> str:
     """Estimate a run from a few iterations of each phase; the networks are not used afterwards.
 
@@ -30,6 +32,7 @@ def estimate_run(
         total_images: The length of the run.
         iterate: Runs an iteration, given names of updates and a batch, and returns when it is done.
         batch_at: Makes the batch at a number of images seen.
+        warm_up: Iterations of each kind that run before they are timed.
 
     Returns:
         Lines with the recipe, the time of each phase, the number of parameters, and the memory.
@@ -43,6 +46,8 @@ def estimate_run(
         turns = []  # an update of each resolution
         for number in range(len(recipe.resolutions_at(first))):
             batch = batch_at(first + number * recipe.train_batch_size)
+            for _ in range(warm_up):
+                iterate(updates, batch)
             turns.append(shortest_seconds(partial(iterate, updates, batch)))
         each = sum(turns) / len(turns)
         hours = each * (end - start) * total_images / recipe.train_batch_size / 3600
