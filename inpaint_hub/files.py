@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,10 +34,9 @@ def replacing(path: str | Path, like: str | Path | None = None) -> Iterator[Path
         kind = "a folder" if stat.S_ISDIR(there.st_mode) else "a device or a pipe"
         raise ValueError(f"{path} is {kind}, not a file; give the name of a file to write")
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".inpaint-", suffix=".part", dir=target.parent)
-    os.close(handle)
-    aside = Path(name)
+    aside = target.parent / f".inpaint-{os.urandom(8).hex()}.part"  # named before it is there: Ctrl-C may come between
     try:
+        aside.touch(0o600, exist_ok=False)
         yield aside
         aside.chmod(stat.S_IMODE(there.st_mode) if there is not None else _new_mode(times))
         if times is not None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -34,6 +37,44 @@ def test_replacing_leaves_nothing_behind_when_writing_fails(tmp_path: Path) -> N
         interrupted()
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
     assert (tmp_path / "photo.png").read_bytes() == b"before"
+
+
+class InterruptedAt:
+    """Raises KeyboardInterrupt before the n-th instruction of Python that is run while it is entered."""
+
+    def __init__(self, instruction: int) -> None:
+        self.left = instruction
+
+    def __enter__(self) -> None:
+        self.before = sys.gettrace()
+        sys.settrace(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self.before)
+
+    def _trace(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
+        frame.f_trace_opcodes = True
+        self.left -= event == "opcode"
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return self._trace
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # an open file that nobody got
+def test_write_atomically_leaves_nothing_behind_wherever_it_is_interrupted(tmp_path: Path) -> None:
+    instruction, interrupted = 0, True
+    while interrupted:
+        (tmp_path / "photo.png").write_bytes(b"before")
+        instruction += 1
+        interrupted = False
+        try:
+            with InterruptedAt(instruction):
+                write_atomically(b"after", tmp_path / "photo.png")
+        except KeyboardInterrupt:
+            interrupted = True
+        assert [path.name for path in tmp_path.iterdir()] == ["photo.png"], f"instruction {instruction}"
+        assert (tmp_path / "photo.png").read_bytes() in (b"before", b"after")
+    assert instruction > 100
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk")
