@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,24 @@ from hypothesis import settings
 from PIL import Image
 
 from inpaint_hub import Generator, Inpainter
+from inpaint_hub.training.launch import SIGNALS
 
 settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("project")
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def as_in_a_terminal() -> Iterator[None]:
+    """Signals as a terminal's processes have them; nohup and a script's background start theirs with some ignored."""
+    usual = dict.fromkeys(SIGNALS, signal.SIG_DFL) | {"SIGINT": signal.default_int_handler}
+    numbers = {getattr(signal, name): handler for name, handler in usual.items() if hasattr(signal, name)}
+    before = {number: signal.signal(number, handler) for number, handler in numbers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from PIL import Image
 
 from inpaint_hub.batch import Options, plan_folder, run, shard_of
 
+pytestmark = pytest.mark.usefixtures("as_in_a_terminal")
+
 
 def photo_at(path: Path, seed: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)

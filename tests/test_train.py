@@ -39,6 +39,7 @@ from inpaint_hub.training.recipes import PRESETS, Recipe
 from inpaint_hub.training.run import restore
 from train_accelerate import main, starting_folder
 
+pytestmark = pytest.mark.usefixtures("as_in_a_terminal")
 STEPS = 20
 SETTINGS = [
     *("--resolution", "16", "--hole_min", "4", "--hole_max", "8", "--train_batch_size", "4"),

@@ -25,7 +25,7 @@ from inpaint_hub.training import checkpoint
 from inpaint_hub.training.launch import SIGNALS, STOPPED, StopRequest, launch_error, launch_warning, set_threads
 
 PATIENCE = 600  # seconds for one launch; a quiet machine needs half a minute
-pytestmark = pytest.mark.timeout(3 * PATIENCE)
+pytestmark = [pytest.mark.timeout(3 * PATIENCE), pytest.mark.usefixtures("as_in_a_terminal")]
 
 # Sums in another order differ in their last bits, and the steps of Adam and Muon, whose size does not shrink with the
 # gradient, carry that on: after eight of them the weights agree to this.
