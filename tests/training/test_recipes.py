@@ -161,8 +161,7 @@ def test_recipe_says_what_a_field_must_be(change: dict[str, object], sentence: s
 def test_recipe_every_rule_has_its_sentence_tested() -> None:
     ruled = {*CHOICES} | {name for name, _, _ in RULES}
     assert ruled == {sentence.split(" is ")[0] for _, sentence in SENTENCES}
-    free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes"}
-    free |= {"diffaugment"}
+    free = {"dataset_name", "init_from", "local_discriminator", "flip", "joint", "holes", "diffaugment"}
     assert ruled | free == {*Recipe().to_dict()}
 
 
