@@ -5,13 +5,14 @@ Sources: ITU-T T.81 (JPEG) annex B; W3C PNG, third edition, 2025; RFC 9649 (WebP
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 import zlib
 from typing import Any, NamedTuple
 
 from . import tiff_tags
-from .metadata import EXIF_HEADER, holds_iptc
+from .metadata import EXIF_HEADER, JPEG_START, holds_iptc, without_pictures
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_IN_JPEG, EXTENDED_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
@@ -24,6 +25,7 @@ PNG_KEPT = (b"cHRM", b"cICP", b"gAMA", b"sRGB", b"tIME", b"mDCV", b"cLLI", b"sBI
 PNG_NAMES = {b"eXIf": "EXIF", b"iCCP": "ICC profile", b"pHYs": "dpi", b"caBX": "content credentials (C2PA)"}
 WEBP_NAMES = {b"ICCP": "ICC profile", b"EXIF": "EXIF", b"XMP ": "XMP"}
 WEBP_LAYOUT = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF")
+RAW_NAME = b"Raw profile type "
 RAW_PROFILE = re.compile(rb"\n\s*\w+\n\s*\d+\n([0-9a-fA-F\s]*)")  # ImageMagick's way to keep a block in a PNG text
 
 GAIN_MAP_NAME, PICTURES_NAME, VIDEO_NAME = "gain map (HDR)", "further pictures (a preview or a depth map)", "video"
@@ -128,18 +130,22 @@ def png_chunk(part: Part) -> bytes:
 
 
 def kept_of_jpeg(data: bytes) -> list[Part]:
-    """Read what a filled JPEG still holds beside what Pillow writes: comments, and other programs' segments.
+    """Read what a filled JPEG still holds beside what Pillow writes: other programs' segments.
 
-    Not those that tell of other pictures, or sign the pixels, nor Photoshop's, in which IPTC lies.
+    Not those that tell of other pictures, or sign the pixels, nor Photoshop's, in which IPTC lies. Pictures in the rest
+    are blanked.
     """
     parts, _ = jpeg_parts(data)
     ours = (EXIF_HEADER, XMP_IN_JPEG, EXTENDED_XMP, ICC_IN_JPEG, PREVIEWS, GAIN_MAP, PHOTOSHOP)
     written = (b"\xff\xe0", b"\xff\xee", b"\xff\xeb")  # JFIF and Adobe's, which Pillow writes, and content credentials
-    return [
+    kept = [
         part
         for part in parts
         if 0xE0 <= part.kind[1] <= 0xEF and part.kind not in written and not part.body.startswith(ours)
     ]
+    rest = without_pictures(b"".join(part.body for part in kept))  # a large one goes on in the next segment
+    ends = list(itertools.accumulate(len(part.body) for part in kept))
+    return [part._replace(body=rest[end - len(part.body) : end]) for part, end in zip(kept, ends, strict=True)]
 
 
 def photoshop_of_jpeg(data: bytes) -> bytes:
@@ -161,24 +167,31 @@ def kept_of_png(data: bytes) -> list[Part]:
         if (part.kind in PNG_KEPT or (part.kind[3:4].islower() and part.kind not in (*PNG_LAYOUT, *PNG_NAMES)))
         and not part.body.startswith(XMP_IN_PNG)
         and raw_profile(part) is None
+        and not JPEG_START.search(_raw_block(part)[1])
     ]
 
 
 def raw_profile(part: Part) -> tuple[str, bytes] | None:
     """Read the EXIF or XMP block that a PNG's text holds as hexadecimal digits: its name, exif or xmp, and bytes."""
+    name, block = _raw_block(part)
+    kind = {b"exif": "exif", b"app1": "exif", b"xmp": "xmp"}.get(name)
+    if kind is not None and block.startswith(XMP_IN_JPEG):
+        return "xmp", block[len(XMP_IN_JPEG) :]
+    return None if kind is None else (kind, block)
+
+
+def _raw_block(part: Part) -> tuple[bytes, bytes]:
+    """The name of the block that a PNG's text holds as hexadecimal digits, and its bytes; nothing for other parts."""
     name, _, rest = part.body.partition(b"\0")
-    kinds = {b"exif": "exif", b"APP1": "exif", b"xmp": "xmp"}
-    if part.kind not in PNG_TEXT or not name.startswith(b"Raw profile type ") or name[17:] not in kinds:
-        return None
+    if part.kind not in PNG_TEXT or not name.startswith(RAW_NAME):
+        return b"", b""
     try:
         text = {b"tEXt": lambda: rest, b"zTXt": lambda: _inflated(rest[1:])}.get(part.kind, lambda: _itxt(rest))()
         digits = RAW_PROFILE.match(text)
         block = bytes.fromhex(digits[1].decode("ascii")) if digits else b""
     except (zlib.error, ValueError):
         block = b""
-    if block.startswith(XMP_IN_JPEG):
-        return "xmp", block[len(XMP_IN_JPEG) :]
-    return kinds[name[17:]], block
+    return name[len(RAW_NAME) :].lower(), block
 
 
 def _inflated(data: bytes) -> bytes:
@@ -257,6 +270,8 @@ def _name_in_png(part: Part) -> str:
     raw = raw_profile(part)
     if raw is not None:
         return {"exif": "EXIF", "xmp": "XMP"}[raw[0]]
+    if JPEG_START.search(_raw_block(part)[1]):
+        return "Photoshop's settings"
     return "text" if part.kind in PNG_TEXT else PNG_NAMES.get(part.kind, part.kind.decode("latin1"))
 
 

@@ -7,8 +7,11 @@ from importlib.util import find_spec
 import numpy as np
 from PIL import Image
 
+from . import tiff_tags
+
 BY_OPENCV = {"PNG": ".png", "TIFF": ".tif", "PPM": ".ppm", "JPEG2000": ".jp2"}
 DEFLATE = 8  # TIFF's number for it
+ALPHA = 2  # in TIFF: a fourth band is alpha, and the colours are not multiplied by it
 SMALLEST_JPEG2000 = 64  # px: OpenCV writes no smaller ones
 
 
@@ -30,6 +33,8 @@ def bits_of(image: Image.Image, data: bytes) -> int:
         at = data.find(b"av1C")
         flags = data[at + 6] if 0 <= at < len(data) - 6 else 0
         return 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
+    if image.format == "HEIF":
+        return int(image.info.get("bit_depth") or 8)
     return 8
 
 
@@ -41,11 +46,15 @@ def decode_16bit(data: bytes, image: Image.Image) -> np.ndarray | None:
         image: What Pillow made of them.
 
     Returns:
-        (H, W, 3 | 4) uint16, RGB or RGBA, as it is stored; None where this format or machine cannot.
+        (H, W, 3 | 4) uint16, RGB or RGBA, as it is stored, but for a TIFF, which is upright; None where this format or
+        machine cannot.
     """
     if image.format not in BY_OPENCV or image.mode not in ("RGB", "RGBA", "LA") or find_spec("cv2") is None:
         return None
     if image.format == "JPEG2000" and min(image.size) < SMALLEST_JPEG2000:
+        return None
+    extra = image.tag_v2.get(tiff_tags.EXTRA_SAMPLES) if image.format == "TIFF" else None  # type: ignore[attr-defined]
+    if extra not in (None, (ALPHA,)):  # a fourth band of another meaning, or colours multiplied by it
         return None
     import cv2
 

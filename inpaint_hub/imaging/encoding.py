@@ -13,7 +13,7 @@ from . import containers, deep_color, tiff_tags
 from .containers import Part
 from .metadata import EXIF_HEADER
 from .photo import Photo, decode, first_line
-from .pillow_modes import OTHER_SPACES, pixels_of
+from .pillow_modes import MODES_16BIT, OTHER_SPACES, pixels_of
 
 HOLDS = {  # which metadata a format can hold; the formats that are not here, none
     "JPEG": ("icc_profile", "dpi", "xmp", "exif", "comment", "iptc"),
@@ -38,7 +38,8 @@ SAMPLE_PX = 640  # the side of a photo's middle part, on which its quality is lo
 NEARLY = 0.97  # of a file's bytes: a picture that was compressed before takes a little less the second time
 SEGMENT = 65_000  # bytes: a JPEG segment holds no more than 65,533
 SPACES = {"TIFF": ("CMYK", "LAB", "YCbCr", "RGBX", "RGBa"), "JPEG": ("CMYK", "YCbCr", "RGBX")}  # beside grey and RGB
-HOLD_A_TRANSPARENT_COLOR = ("PNG", "GIF", "JPEG")  # JPEG refuses it, as all that is transparent
+HOLD_A_TRANSPARENT_COLOR = ("PNG", "GIF")
+EIGHT_BITS = ("JPEG", "WEBP", "AVIF", "BMP", "GIF")  # hold no more a channel
 
 LOSSY = (
     "{format} compresses with loss: known pixels were kept until the file was written, and that changes them slightly;"
@@ -100,6 +101,8 @@ def encode(photo: Photo, image: Image.Image | np.ndarray, hole: np.ndarray, form
     else:
         _verify(photo, picture, data, hole, format, converted=bool(notes))
     had = containers.inventory(photo.data, photo.format) | {NAMES[key] for key in photo.metadata}
+    if isinstance(picture, Image.Image) and "transparency" in picture.info and format not in HOLD_A_TRANSPARENT_COLOR:
+        had.add("transparent colour")  # in black and white, or 16 bits: other modes became RGBA
     lost = had - containers.inventory(data, format) - {NAMES[key] for key in held}
     notes += [LEFT_OUT.format(format=format, names=", ".join(sorted(lost)))] * bool(lost)
     return data, notes
@@ -137,8 +140,11 @@ def _fitted(photo: Photo, image: Image.Image | np.ndarray, format: str) -> tuple
         return (image, []) if fits else (deep_color.to_8bit(image), [TO_EIGHT_BIT.format(format=format)])
     if format == "JPEG" and image.mode == "P" and not image.has_transparency_data:
         return image.convert("RGB"), []
-    if format == "PNG" and image.mode == "I":
-        return Image.fromarray(np.asarray(image).astype(np.uint16)), []
+    if image.mode in MODES_16BIT and format in EIGHT_BITS:
+        grey = np.rint(pixels_of(image)[:, :, 0] / 257.0).astype(np.uint8)
+        return Image.fromarray(grey), [TO_EIGHT_BIT.format(format=format)]
+    if (format == "PNG" and image.mode == "I") or (format == "TIFF" and image.mode == "I;16B"):
+        return Image.fromarray(np.asarray(image).astype(np.uint16)), []  # in TIFF: its tags are written little-endian
     if image.mode in (*OTHER_SPACES, "RGBa", "La", "PA", "RGBX") and image.mode not in SPACES.get(format, ()):
         note = CONVERTED.format(format=format, mode=image.mode)
         return _to_rgb(image, photo.metadata.get("icc_profile")), [note] if image.mode in OTHER_SPACES else []
@@ -155,7 +161,7 @@ def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         try:
             own = ImageCms.ImageCmsProfile(BytesIO(profile))
             converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError):
             converted = None
         if converted is not None:
             return converted
@@ -173,6 +179,8 @@ def _saved(picture: Image.Image | np.ndarray, format: str, settings: dict[str, A
     """The file with what Pillow writes itself."""
     if isinstance(picture, np.ndarray):
         return deep_color.encode_16bit(picture, format)
+    if picture.mode == "F" and format in EIGHT_BITS:
+        raise ValueError(f"cannot write mode F as {format}")  # Pillow would cut off all above 255
     options = dict(settings)
     by_pillow = () if format == "TIFF" else ("icc_profile", "dpi", "exif") + (("xmp",) if format != "PNG" else ())
     options |= {key: held[key] for key in by_pillow if key in held}
@@ -220,7 +228,7 @@ def _tags(photo: Photo, held: dict[str, Any]) -> dict[int, tiff_tags.Entry]:
     if "icc_profile" in held:
         tags[tiff_tags.ICC_PROFILE] = tiff_tags.Entry(7, held["icc_profile"])
     if isinstance(photo.image, np.ndarray) and photo.image.shape[2] == 4:
-        tags[tiff_tags.EXTRA_SAMPLES] = tiff_tags.Entry(3, b"\2\0")  # alpha, not premultiplied
+        tags[tiff_tags.EXTRA_SAMPLES] = tiff_tags.Entry(3, bytes([deep_color.ALPHA, 0]))
     return tags
 
 

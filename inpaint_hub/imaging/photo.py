@@ -6,6 +6,7 @@ are `ValueError`s that name the file, but for the file system's own `OSError`s.
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from contextlib import suppress
@@ -32,7 +33,8 @@ TURNS = {  # EXIF orientation: what makes the picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-METADATA = ("icc_profile", "dpi", "xmp", "exif", "comment")  # what Pillow's `info` calls so
+# What Pillow's `info` calls so, if it is of this type: a PNG's text may have the same name.
+METADATA = {"icc_profile": bytes, "dpi": tuple, "xmp": bytes, "exif": bytes, "comment": bytes}
 TIFF_TAGS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 LOSSLESS_TIFF = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "group3", "group4", "lzma", "zstd")
 HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands, in bytes 8 to 12
@@ -41,6 +43,7 @@ ENCODERS_OWN = b"Created by OpenJPEG"  # a comment that says nothing of the phot
 EIGHT_BIT = (
     "{name} has {bits} bits a channel; it was read, and is written, with 8, all that this program knows of {format}"
 )
+BANDS = "{name} has {samples} bands; {read} of them can be kept, and the rest was left out"
 FIRST_OF_SEVERAL = "the file holds further pictures beside the photo; they were left out"
 
 
@@ -96,7 +99,7 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     format = "JPEG" if image.format == "MPO" else str(image.format)
     return Photo(
         name=name,
-        image=_plain(image, turn) if deep is None else _turned(deep, turn),
+        image=_plain(image, turn) if deep is None else deep if format == "TIFF" else _turned(deep, turn),
         stored_size=stored_size,
         turn=turn,
         format=format,
@@ -105,7 +108,8 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
         parts=tuple({"JPEG": containers.kept_of_jpeg, "PNG": containers.kept_of_png}.get(format, lambda _: [])(data)),
         tags=_tags_to_keep(data) if format == "TIFF" else {},
         notes=(EIGHT_BIT.format(name=name, bits=bits, format=format),) * lost
-        + (FIRST_OF_SEVERAL,) * (format == "HEIF" and getattr(image, "n_frames", 1) > 1),
+        + (FIRST_OF_SEVERAL,) * (format == "HEIF" and getattr(image, "n_frames", 1) > 1)
+        + _bands_left_out(image, name, 0 if deep is None else deep.shape[2]),
         data=data,
     )
 
@@ -187,10 +191,22 @@ def _turned(values: np.ndarray, turn: Image.Transpose | None) -> np.ndarray:
     return values.reshape(-1, values.shape[2])[np.asarray(Image.fromarray(order).transpose(turn))]
 
 
+def _bands_left_out(image: Image.Image, name: str, deep: int) -> tuple[str, ...]:
+    """A sentence on the bands of a TIFF, such as infrared, that were not read: neither as colours nor as alpha."""
+    if image.format != "TIFF":
+        return ()
+    samples, read = image.tag_v2.get(tiff_tags.SAMPLES, 1), deep or len(image.getbands())  # type: ignore[attr-defined]
+    return (BANDS.format(name=name, samples=samples, read=read),) * (samples > read)
+
+
 def _metadata(image: Image.Image, data: bytes) -> dict[str, Any]:
-    found = {key: image.info[key] for key in METADATA if image.info.get(key)}
+    found = {key: image.info[key] for key, kind in METADATA.items() if isinstance(image.info.get(key), kind)}
+    if not all(0 < float(value) < math.inf for value in found.get("dpi", ())):
+        del found["dpi"]
     if image.format == "TIFF":
-        found["exif"], found["iptc"] = _exif_of_tiff(data), _photoshop_of_tiff(data)
+        tags = _tags_of(data)
+        found |= {"exif": _exif_of_tiff(tags), "iptc": _photoshop_of_tiff(tags)}
+        found |= {"xmp": tags[tiff_tags.XMP].data} if tiff_tags.XMP in tags else {}
     if image.format == "PNG":
         parts, _ = containers.png_parts(data)
         found = dict(filter(None, map(containers.raw_profile, parts))) | found
@@ -212,22 +228,22 @@ def _metadata(image: Image.Image, data: bytes) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _exif_of_tiff(data: bytes) -> bytes:
-    """The describing tags of a TIFF file, which keeps them among those that lay out its pixels."""
+def _tags_of(data: bytes) -> dict[int, tiff_tags.Entry]:
+    """The tags of a TIFF file; none, if they are broken."""
     try:
-        tags = tiff_tags.read_tags(data)
+        return tiff_tags.read_tags(data)
     except ValueError:
-        return b""
+        return {}
+
+
+def _exif_of_tiff(tags: dict[int, tiff_tags.Entry]) -> bytes:
+    """The describing tags of a TIFF file, which keeps them among those that lay out its pixels."""
     kept = {tag: entry for tag, entry in tags.items() if tag in (*TIFF_TAGS, *tiff_tags.NESTED)}
     return EXIF_HEADER + tiff_tags.write_block(kept) if kept else b""
 
 
-def _photoshop_of_tiff(data: bytes) -> bytes:
+def _photoshop_of_tiff(tags: dict[int, tiff_tags.Entry]) -> bytes:
     """Photoshop's resources in a TIFF file, with its IPTC block among them."""
-    try:
-        tags = tiff_tags.read_tags(data)
-    except ValueError:
-        return b""
     if tiff_tags.PHOTOSHOP in tags:
         return tags[tiff_tags.PHOTOSHOP].data
     if tiff_tags.IPTC not in tags:
@@ -238,11 +254,7 @@ def _photoshop_of_tiff(data: bytes) -> bytes:
 
 def _tags_to_keep(data: bytes) -> dict[int, tiff_tags.Entry]:
     """The tags that a filled TIFF gets again, made right for an upright photo."""
-    try:
-        tags = tiff_tags.read_tags(data)
-    except ValueError:
-        return {}
-    kept = {tag: entry for tag, entry in tags.items() if tag not in tiff_tags.LAYOUT | tiff_tags.STALE}
+    kept = {tag: entry for tag, entry in _tags_of(data).items() if tag not in tiff_tags.LAYOUT | tiff_tags.STALE}
     for tag, change in ((tiff_tags.XMP, upright_xmp), (tiff_tags.PHOTOSHOP, without_thumbnail)):
         if tag in kept:
             kept[tag] = tiff_tags.Entry(1, change(kept[tag].data))

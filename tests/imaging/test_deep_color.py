@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inpaint_hub.imaging import deep_color, encoding, photo
+from inpaint_hub.imaging import deep_color, encoding, photo, tiff_tags
 from inpaint_hub.methods.registry import fill_file, get_method
 
 HOLE = np.zeros((70, 80), dtype=bool)
@@ -74,11 +74,84 @@ def test_deep_color_is_turned_upright_as_pillow_turns() -> None:
         assert photo.decode(written, "b.png").turn is None
 
 
-@pytest.mark.parametrize("format", ["JPEG", "WEBP", "BMP"])
-def test_a_format_of_8_bits_gets_8_and_that_is_told(format: str) -> None:
-    read = photo.decode(deep_color.encode_16bit(deep(3), "PNG"), "a.png")
-    _, notes = encoding.encode(read, read.image, HOLE, format)
+@pytest.mark.parametrize("orientation", [1, *photo.TURNS])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_deep_tiff_is_turned_upright_once(orientation: int, channels: int) -> None:
+    tags = {tiff_tags.ORIENTATION: tiff_tags.Entry(3, bytes([orientation, 0]))}
+    data = tiff_tags.add_tags(deep_color.encode_16bit(deep(channels), "TIFF"), tags)
+    read = photo.decode(data, "a.tif")
+    assert isinstance(read.image, np.ndarray)
+    with Image.open(io.BytesIO(data)) as image:
+        assert np.array_equal(read.image >> 8, np.asarray(image))
+    written, _ = encoding.encode(read, read.image, np.zeros(read.size[::-1], bool), "TIFF")
+    with Image.open(io.BytesIO(written)) as image:
+        assert np.array_equal(read.image >> 8, np.asarray(image))
+
+
+@pytest.mark.parametrize("format", encoding.EIGHT_BITS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_format_of_8_bits_gets_8_and_that_is_told(format: str, channels: int) -> None:
+    if channels == 3 and format == "GIF":
+        pytest.skip("it cannot hold so many colours either")
+    values = deep(channels)
+    data = deep_color.encode_16bit(values, "PNG") if channels == 3 else png_of(Image.fromarray(values[..., 0]))
+    read = photo.decode(data, "a.png")
+    written, notes = encoding.encode(read, read.image, HOLE, format)
     assert encoding.TO_EIGHT_BIT.format(format=format) in notes
+    with Image.open(io.BytesIO(written)) as image:
+        assert np.abs(np.asarray(image.convert("RGB"))[..., :channels] - values / 257.0).mean() < 3
+
+
+@pytest.mark.parametrize("format", encoding.EIGHT_BITS)
+def test_floats_are_refused_by_a_format_of_8_bits(format: str) -> None:
+    image = Image.fromarray((deep(1)[..., 0] / 65535).astype(np.float32))
+    file = io.BytesIO()
+    image.save(file, "TIFF")
+    read = photo.decode(file.getvalue(), "a.tif")
+    with pytest.raises(ValueError, match=f"a.tif cannot be written as {format} .*or as .png or .tif"):
+        encoding.encode(read, read.image, HOLE, format)
+
+
+def test_a_deep_grey_tiff_of_either_byte_order_stays_one() -> None:
+    values = deep(1)[..., 0]
+    for mode in ("I;16", "I;16B"):
+        file = io.BytesIO()
+        Image.frombytes(mode, (80, 70), values.astype(">u2" if mode == "I;16B" else "<u2").tobytes()).save(file, "TIFF")
+        read = photo.decode(file.getvalue(), "a.tif")
+        written, notes = encoding.encode(read, read.image, HOLE, "TIFF")
+        assert not notes
+        with Image.open(io.BytesIO(written)) as image:
+            assert np.array_equal(np.asarray(image), values)
+
+
+@pytest.mark.parametrize("meaning", [0, 1])
+def test_a_fourth_band_that_is_no_plain_alpha_does_not_become_one(meaning: int) -> None:
+    values = deep(4)
+    values[:, :40, 3] = 20_000
+    values[..., :3] //= 4  # as colours that alpha multiplied are: none above it
+    tags = {tiff_tags.EXTRA_SAMPLES: tiff_tags.Entry(3, bytes([meaning, 0]))}
+    data = tiff_tags.add_tags(deep_color.encode_16bit(values, "TIFF"), tags)
+    read = photo.decode(data, "a.tif")
+    written, _ = encoding.encode(read, read.image, HOLE, "TIFF")
+    with Image.open(io.BytesIO(data)) as before, Image.open(io.BytesIO(written)) as after:
+        assert np.array_equal(np.asarray(before.convert("RGBA")), np.asarray(after.convert("RGBA")))
+    assert photo.EIGHT_BIT.format(name="a.tif", bits=16, format="TIFF") in read.notes
+    assert (photo.BANDS.format(name="a.tif", samples=4, read=3) in read.notes) == (meaning == 0)
+
+
+def png_of(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_an_iphones_photo_of_10_bits_says_that_it_is_read_at_8() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    pillow_heif.encode("RGB;16", (80, 70), deep(3).tobytes(), file, quality=90)
+    assert photo.decode(file.getvalue(), "a.hif").notes == (
+        photo.EIGHT_BIT.format(name="a.hif", bits=10, format="HEIF"),
+    )
 
 
 def test_bits_of_reads_those_of_an_avif() -> None:

@@ -206,6 +206,75 @@ def test_encode_keeps_the_chunks_of_a_png_that_fit_and_names_the_rest() -> None:
     assert "left out: content credentials (C2PA), prVT" in notes[-1]
 
 
+@pytest.mark.parametrize("marker", [0xE2, 0xE3, 0xE4, 0xE5])
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_encode_leaves_no_preview_in_other_programs_segments(marker: int, pieces: int) -> None:
+    preview = file_of(Image.effect_noise((90, 60), 60), "JPEG")
+    block = b"MAKER\0" + preview + b"stays"
+    step = -(-len(block) // pieces)
+    parts = [Part(bytes([0xFF, marker]), block[at : at + step]) for at in range(0, len(block), step)]
+    _, _, _, written = filled(jpeg_with(*parts))
+    pixels = preview[preview.index(b"\xff\xda") + 14 : -2]
+    assert not any(pixels[at : at + 16] in written for at in range(0, len(pixels) - 16, 16))
+    assert b"MAKER\0" in written
+    assert b"stays" in written
+
+
+@pytest.mark.parametrize("kind", ["8bim", "iptc", "APP1", "app1", "EXIF"])
+@pytest.mark.parametrize("chunk", [b"tEXt", b"zTXt"])
+def test_encode_leaves_no_preview_in_the_blocks_that_imagemagick_writes_as_text(kind: str, chunk: bytes) -> None:
+    preview = file_of(Image.effect_noise((90, 60), 60), "JPEG")
+    if kind in ("8bim", "iptc"):
+        block, lost = b"8BIM\x04\x0c\0\0" + struct.pack(">I", len(preview)) + preview, "Photoshop's settings"
+    else:
+        exif = Image.Exif()
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = preview
+        block, lost = exif.tobytes(), ""
+    text = f"\n{kind}\n    {len(block)}\n{block.hex()}\n".encode()
+    body = text if chunk == b"tEXt" else b"\0" + zlib.compress(text)
+    _, _, notes, written = filled(png_with(Part(chunk, b"Raw profile type " + kind.encode() + b"\0" + body)))
+    assert preview[-40:] not in written
+    assert not [part for part in containers.png_parts(written)[0] if part.kind == chunk]
+    assert [lost in note for note in notes] == [True] * bool(lost)
+
+
+@pytest.mark.parametrize("key", ["comment", "xmp", "exif", "dpi", "icc_profile"])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "WEBP"])
+def test_encode_takes_a_text_for_nothing_else_whatever_its_name(key: str, format: str) -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text(key, "hello")
+    _, _, notes, written = filled(file_of(RGB, "PNG", pnginfo=text), format)
+    assert (b"hello" in written) == (format == "PNG")
+    assert any("left out: text" in note for note in notes) == (format != "PNG")
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("format", ["TIFF", "JPEG", "PNG"])
+def test_encode_keeps_the_xmp_of_a_tiff_whatever_its_type(kind: int, format: str) -> None:
+    data = tiff_tags.add_tags(file_of(RGB, "TIFF"), {tiff_tags.XMP: tiff_tags.Entry(kind, b"<x:a>12</x:a>\0\0\0")})
+    _, _, notes, written = filled(data, format)
+    assert b"<x:a>12</x:a>" in written
+    assert not any("left out" in note for note in notes)
+
+
+def test_encode_takes_a_resolution_of_nothing_for_none() -> None:
+    none = tiff_tags.Entry(5, bytes(8))
+    data = tiff_tags.add_tags(file_of(RGB, "TIFF"), {282: none, 283: none, 296: tiff_tags.Entry(3, b"\2\0")})
+    for format in ("TIFF", "PNG", "JPEG"):
+        assert filled(data, format)[1].size == RGB.size
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
+def test_encode_loses_no_transparent_color_without_a_word(mode: str) -> None:
+    image = RGB.quantize(4) if mode == "P" else RGB.convert(mode)
+    source = photo.decode(file_of(image, "PNG", transparency=image.getpixel((0, 0))), "photo.png")
+    if mode == "1":
+        assert "left out: transparent colour" in encoding.encode(source, source.image, HOLE, "TIFF")[1][-1]
+        return
+    with pytest.raises(ValueError, match="cannot be written as JPEG"):
+        encoding.encode(source, source.image, HOLE, "JPEG")
+
+
 ORIENTED = [
     b'<x tiff:Orientation="6"/>', b"<x tiff:Orientation='6'/>", b'<x tiff:Orientation = "6"/>',
     b"<x><tiff:Orientation>6</tiff:Orientation></x>", b"<x><ns1:Orientation >\n 8 </ns1:Orientation></x>",
