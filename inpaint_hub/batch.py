@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PHONE = {".heic", ".heif", ".hif"}  # photos, too, whether or not the library that reads them is installed
+NO_PICTURES = {"BUFR", "GRIB", "HDF5", "MPEG"}  # formats that Pillow knows by name, and cannot read
 AHEAD = 4  # photos a process that are handed out before the first is done
 GRACE_S = 2  # for a process that is ended to remove its temporary file
 STALE_S = 24 * 3600  # a temporary file as old as this belongs to a run that was killed
@@ -82,7 +83,7 @@ def plan_folder(folder: Path, mask: Path, output: Path, *, recursive: bool = Fal
     found, skipped, folders = _pictures(folder, own, recursive)
     if not found:
         raise ValueError(f"{folder} holds no photos; give a folder that does" + ", or --recursive" * bool(folders))
-    masks = _by_name(mask) if mask.is_dir() else None
+    masks = _by_name(mask, _endings()) if mask.is_dir() else None
     jobs = []
     for photo in found:
         place = photo.relative_to(folder)
@@ -101,11 +102,7 @@ def plan_folder(folder: Path, mask: Path, output: Path, *, recursive: bool = Fal
 
 def _pictures(folder: Path, own: set[Path], recursive: bool) -> tuple[list[Path], int, int]:
     """The folder's pictures by name, how many other files it has, and how many folders were not looked into."""
-    from PIL import Image
-
-    Image.init()
-    endings = {ending for ending, format in Image.registered_extensions().items() if format in Image.OPEN} | PHONE
-    found, skipped, folders = [], 0, 0
+    endings, found, skipped, folders = _endings(), [], 0, 0
     for place, inside, names in os.walk(folder):
         inside[:] = sorted(
             name for name in inside if not name.startswith(".") and (Path(place) / name).resolve() not in own
@@ -117,11 +114,33 @@ def _pictures(folder: Path, own: set[Path], recursive: bool) -> tuple[list[Path]
             path = Path(place) / name
             if name.startswith(".") or path.resolve() in own:
                 continue
-            if path.suffix.lower() in endings or (not path.suffix and path.is_file()):
+            if _is_picture(path, endings):
                 found.append(path)
             else:
                 skipped += 1
     return sorted(found), skipped, folders
+
+
+def _endings() -> set[str]:
+    """The endings of pictures."""
+    from PIL import Image
+
+    Image.init()
+    readable = {*Image.OPEN} - NO_PICTURES
+    return {ending for ending, format in Image.registered_extensions().items() if format in readable} | PHONE
+
+
+def _is_picture(path: Path, endings: set[str]) -> bool:
+    """Whether a file is a picture: by its ending, or by its first bytes where it has none."""
+    from PIL import Image
+
+    if path.suffix:
+        return path.suffix.lower() in endings
+    try:
+        with Image.open(path) as image:
+            return image.format not in NO_PICTURES
+    except Exception:  # Pillow raises what the content happens to cause
+        return False
 
 
 def _plain(name: str) -> str:
@@ -129,13 +148,13 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _by_name(folder: Path) -> dict[tuple[str, str], list[Path]]:
-    """The files of a folder of masks and of its subfolders, by subfolder and name without ending."""
+def _by_name(folder: Path, endings: set[str]) -> dict[tuple[str, str], list[Path]]:
+    """The pictures of a folder of masks and of its subfolders, by subfolder and name without ending."""
     masks: dict[tuple[str, str], list[Path]] = {}
     for place, _, names in os.walk(folder):
         for name in sorted(names):
             path = Path(place) / name
-            if not name.startswith("."):
+            if not name.startswith(".") and _is_picture(path, endings):
                 key = (_plain(str(path.parent.relative_to(folder))), _plain(path.stem))
                 masks.setdefault(key, []).append(path)
     return masks
@@ -209,7 +228,6 @@ _OPTIONS: Options | None = None
 def _start(options: Options) -> None:
     """Prepare a child process. Ctrl-C is the parent's affair, which then ends this one, or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a temporary file is removed
 
     def end_with_parent() -> None:
         parent = multiprocessing.parent_process()
@@ -219,6 +237,7 @@ def _start(options: Options) -> None:
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     _load(options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # from now on there may be a temporary file, to be removed
 
 
 def _load(options: Options) -> None:
@@ -256,6 +275,8 @@ def _fill(job: Job) -> Outcome:
         return Outcome(job, "failed", str(error))
     except MemoryError:
         return Outcome(job, "failed", "there is not enough memory for it; try fewer --jobs")
+    except Exception as error:  # a fault of this program: the other photos are filled all the same
+        return Outcome(job, "failed", f"unexpected {type(error).__name__} ({error}); please report it")
     return Outcome(job, "filled", "", pixels, tuple(notes))
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -132,6 +133,9 @@ def main() -> None:
             answer = (None, function(*arguments, **options))
         except (ValueError, OSError, RuntimeError, ImportError, MemoryError) as error:
             answer = (str(error) or type(error).__name__, None)
+        except Exception as error:  # a fault of this program: the log tells where
+            traceback.print_exc()
+            answer = (f"something went wrong that should not ({type(error).__name__}); please report it", None)
         pickle.dump(answer, results)
         results.flush()
 

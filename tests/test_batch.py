@@ -15,7 +15,8 @@ import pytest
 from paths import ROOT
 from PIL import Image
 
-from inpaint_hub.batch import Options, plan_folder, run, shard_of
+from inpaint_hub.batch import Job, Options, plan_folder, run, shard_of
+from inpaint_hub.imaging import photo
 
 pytestmark = pytest.mark.usefixtures("as_in_a_terminal")
 
@@ -98,6 +99,41 @@ def test_plan_folder_says_how_many_masks_a_photo_has_that_has_not_one(tmp_path: 
         f"2 masks of its name in {tmp_path}/masks; exactly one is needed",
         f"no mask of its name in {tmp_path}/masks; exactly one is needed",
     ]
+
+
+def test_plan_folder_takes_other_files_of_the_name_for_no_masks(tmp_path: Path) -> None:
+    photo_at(tmp_path / "in/a.jpg")
+    mask_at(tmp_path / "masks/a.png")
+    for name in ("a.json", "a.txt", "a.h5"):
+        (tmp_path / "masks" / name).write_text("{}")
+    (job,) = plan_folder(tmp_path / "in", tmp_path / "masks", tmp_path / "out").jobs
+    assert (job.mask.name, job.problem) == ("a.png", "")
+
+
+def test_plan_folder_looks_into_files_without_an_ending(tmp_path: Path) -> None:
+    photo_at(tmp_path / "in/a.png").rename(tmp_path / "in/a")
+    for name in ("README", "LICENSE", "clip.mpg", "table.h5"):
+        (tmp_path / "in" / name).write_bytes(b"\0\0\1\xb3 text")
+    plan = plan_folder(tmp_path / "in", tmp_path / "mask.png", tmp_path / "out")
+    assert ([job.photo.name for job in plan.jobs], plan.skipped) == (["a"], 4)
+
+
+def test_run_goes_on_after_a_photo_that_no_test_thought_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [
+        Job(photo_at(tmp_path / f"{name}.png"), mask_at(tmp_path / "mask.png"), tmp_path / f"out/{name}.png")
+        for name in "ab"
+    ]
+    decode = photo.decode
+
+    def unlucky(data: bytes, name: str, max_pixels: int | None = None) -> photo.Photo:
+        if name == "a.png":
+            raise TypeError("not this one")
+        return decode(data, name, max_pixels)
+
+    monkeypatch.setattr(photo, "decode", unlucky)
+    first, second = run(jobs, Options("telea"), 1)
+    assert (first.state, first.error) == ("failed", "unexpected TypeError (not this one); please report it")
+    assert second.state == "filled"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])

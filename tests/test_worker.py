@@ -27,6 +27,13 @@ def test_it_returns_what_the_function_returns_from_another_process(worker: Worke
     assert worker(int, "ff", base=16) == 255
 
 
+def test_an_unexpected_error_is_told_and_does_not_end_the_process(worker: Worker) -> None:
+    process = worker(os.getpid)
+    with pytest.raises(ValueError, match=r"something went wrong that should not \(TypeError\); please report it"):
+        worker(abs, "no number")
+    assert worker(os.getpid) == process
+
+
 def test_what_the_function_prints_does_not_disturb_its_results(worker: Worker) -> None:
     assert worker(print, "loading") is None
     assert worker(abs, -3) == 3
