@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from ..files import write_atomically
-from ..imaging import encoding, photo
+from ..imaging import encoding, photo, tiff_tags
+from ..imaging.metadata import EXIF_HEADER
 from ..imaging.windows import Window, bounding_box, window_around
 from ..methods.registry import get_method
 from .browser_image import (
@@ -129,7 +130,7 @@ def open_photo(path: str, folder: str, max_pixels: int, *, preview: bool = True)
         path: The photo's file.
         folder: Where the copy goes.
         max_pixels: Larger photos are refused.
-        preview: Whether a copy is wanted even if browsers show the photo as it is.
+        preview: Whether a copy is wanted even if browsers show the photo as it is, and turn it.
 
     Returns:
         The size of the upright photo, and the copy.
@@ -138,10 +139,21 @@ def open_photo(path: str, folder: str, max_pixels: int, *, preview: bool = True)
         ValueError: The file cannot be read, or is too large.
     """
     source = _read_photo(path, max_pixels)
-    plain = source.format in BROWSER_FORMATS and keeps_colors(source.image)
+    plain = source.format in BROWSER_FORMATS and keeps_colors(source.image) and _turned_by_browsers(source)
     notes = (*source.notes, *([CONVERTED] if source.format == "HEIF" else []))
     shown = write_shown(make_preview(source.image), source, folder, "preview") if preview or not plain else None
     return OpenedPhoto(*source.size, shown, notes)
+
+
+def _turned_by_browsers(source: photo.Photo) -> bool:
+    """Whether a browser makes the photo upright, too: it goes by EXIF, and not by XMP, as Pillow does without it."""
+    if source.turn is None:
+        return True
+    try:
+        tags = tiff_tags.read_tags(source.metadata.get("exif", b"").removeprefix(EXIF_HEADER))
+    except ValueError:
+        return False
+    return tiff_tags.ORIENTATION in tags
 
 
 def read_mask(path: str, edits: Sequence[Edit], mask: str, folder: str, max_pixels: int) -> Marked:

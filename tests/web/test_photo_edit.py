@@ -75,6 +75,21 @@ def test_open_photo_writes_no_preview_that_nobody_needs(tmp_path: Path) -> None:
     assert photo_edit.open_photo(path, str(tmp_path), LIMIT, preview=False).preview is not None
 
 
+XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="{}"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_open_photo_writes_a_preview_of_a_jpeg_that_only_xmp_turns(tmp_path: Path, orientation: int) -> None:
+    pixels = Image.fromarray(photo_of(40, 60))
+    pixels.save(tmp_path / "xmp.jpg", xmp=XMP.format(orientation).encode())
+    opened = photo_edit.open_photo(str(tmp_path / "xmp.jpg"), str(tmp_path), LIMIT, preview=False)
+    assert (opened.preview is None) == (orientation == 1)
+    exif = Image.Exif()
+    exif[274] = orientation
+    pixels.save(tmp_path / "exif.jpg", exif=exif)  # as browsers understand it
+    assert photo_edit.open_photo(str(tmp_path / "exif.jpg"), str(tmp_path), LIMIT, preview=False).preview is None
+
+
 def test_open_photo_shows_a_dark_photo_of_16_bits_dark(tmp_path: Path) -> None:
     path = saved(tmp_path / "deep.tif", np.full((400, 400), 16448, dtype=np.uint16))
     opened = photo_edit.open_photo(path, str(tmp_path), LIMIT)

@@ -69,8 +69,10 @@ export class Opener {
     signal.throwIfAborted()
     const early = shown && ORIENTED.includes(file.type)
     if (early) this.#put(file, shown, strokes)
-    const opened = await this.requests.open(file, !early, signal)
-    if (!early || shown.width !== opened.width || shown.height !== opened.height) {
+    let opened = await this.requests.open(file, !early, signal)
+    const same = early && shown.width === opened.width && shown.height === opened.height
+    if (!same && !opened.preview) opened = await this.requests.open(file, true, signal)
+    if (opened.preview) {
       const preview = await decode(await this.requests.server.fetchFile(opened.preview))
       signal.throwIfAborted()
       this.#put(file, {...preview, width: opened.width, height: opened.height}, strokes)

@@ -63,6 +63,19 @@ def test_heic_opens_and_goes_out_as_jpeg(tab: Page, tmp_path: Path) -> None:
     assert abs(result[:100].astype(int) - pixels[:100]).mean() < 6
 
 
+@pytest.mark.parametrize(("orientation", "shown"), [(3, "60 by 40"), (6, "40 by 60")])
+def test_a_jpeg_that_only_xmp_turns_opens_upright(tab: Page, tmp_path: Path, orientation: int, shown: str) -> None:
+    stored = Image.new("RGB", (60, 40), "white")
+    stored.paste("black", (0, 0, 30, 20))  # at the top left; upright it is not
+    stored.save(tmp_path / "turned.jpg", xmp=f'<x tiff:Orientation="{orientation}"/>'.encode(), quality=95)
+    upload(tab, tmp_path / "turned.jpg")
+    tab.get_by_role("img", name=re.compile(rf"turned\.jpg, {shown}")).wait_for()
+    wait_until_idle(tab)
+    canvas = seen(tab)[..., :3].mean(axis=2)
+    height, width = canvas.shape
+    assert canvas[: height // 3, : width // 3].mean() > 240
+
+
 def test_a_refused_file_is_told_and_leaves_nothing(tab: Page, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     Image.new("1", (16000, 10000)).save(tmp_path / "wide.png")
