@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections import Counter
@@ -56,6 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
     _add_export(commands.add_parser("export", help="write a model as ONNX, for programs without Python"))
     _add_space(commands.add_parser("space", help="make a Space of the Hub with the page, or bring it up to date"))
     args = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a file may have a name that they cannot encode
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     command: Callable[[argparse.Namespace], int] = args.run
     try:
         return command(args)
@@ -211,10 +215,10 @@ def _fill_stream(args: argparse.Namespace) -> int:
     from .imaging import encoding, photo
     from .methods.registry import fill_photo, get_method
 
-    if args.image == args.mask:
+    if args.image == args.mask == "-":
         raise ValueError("image and mask are both -, but there is one standard input; give a file for one of them")
     if Path(args.image).is_dir():
-        raise ValueError("a folder cannot go to standard output; give a folder to write to")
+        raise ValueError("a folder cannot go through standard input or output; give a mask and a folder to write to")
     output = Path(args.output)
     if args.output != "-":
         if args.output.endswith(("/", os.sep)) or output.is_dir():

@@ -237,7 +237,9 @@ def test_a_checkpoint_is_a_model_of_ones_own(tmp_path: Path) -> None:
         (["photos", "mask.png", "--output", "out", "--method", "sorcery"], 1, "'sorcery' is no method (telea"),
         (["-", "-", "--output", "x.png"], 1, "image and mask are both -"),
         (["-", "mask.png", "--output", "out/"], 1, "standard input has no name to write in out/; give a file's name"),
-        (["photos", "mask.png", "--output", "-"], 1, "a folder cannot go to standard output"),
+        (["photos", "mask.png", "--output", "-"], 1, "a folder cannot go through standard input or output"),
+        (["photos", "-", "--output", "out"], 1, "a folder cannot go through standard input or output"),
+        (["photo.png", "photo.png", "--output", "-"], 1, "the mask"),
         (["photo.png", "mask.png", "--output", "/dev/null", "--overwrite"], 1, "/dev/null is a device or a pipe"),
     ],
 )
@@ -251,6 +253,15 @@ def test_a_wrong_command_line_is_told_in_a_sentence(tmp_path: Path, arguments: l
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_failure(tmp_path: Path) -> None:
+    photo_at(tmp_path / "photo.png")
+    command = [sys.executable, "-m", "inpaint_hub.cli", "fill", "photo.png", mask_at(tmp_path / "mask.png"), *TELEA]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*command, "--output", "fünf.png"], cwd=tmp_path, capture_output=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"f\\xfcnf.png: 64 px filled by telea\n"
 
 
 def test_a_slash_at_the_end_makes_a_folder(tmp_path: Path) -> None:

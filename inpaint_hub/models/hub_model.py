@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin, hf_hub_download, snapshot_download
 from huggingface_hub.constants import CONFIG_NAME, SAFETENSORS_SINGLE_FILE
 from huggingface_hub.errors import EntryNotFoundError
+from safetensors import SafetensorError
 from torch import nn
 
 from ..pretrained import locate
@@ -48,7 +49,8 @@ class HubModel(
             The network.
 
         Raises:
-            ValueError: a name that can be none of the three, or that is a shipped model and a folder here.
+            ValueError: a name that can be none of the three, or that is a shipped model and a folder here, or broken
+                weights.
             OSError: no such model, or no connection.
             RuntimeError: weights that do not fit.
         """
@@ -64,8 +66,13 @@ class HubModel(
             hf_hub_download(model_id, CONFIG_NAME, **{name: options[name] for name in WHERE})
         elif not (Path(model_id) / CONFIG_NAME).is_file():
             raise FileNotFoundError(f"{model_id} has no {CONFIG_NAME}; give a folder that save_pretrained wrote")
-        with redirect_stdout(StringIO()):  # the mixin prints a line for every local folder
-            return super()._from_pretrained(model_id=model_id, **options)
+        try:
+            with redirect_stdout(StringIO()):  # the mixin prints a line for every local folder
+                return super()._from_pretrained(model_id=model_id, **options)
+        except SafetensorError as error:
+            raise ValueError(
+                f"{model_id}: its {SAFETENSORS_SINGLE_FILE} is broken ({error}); save or download it again"
+            ) from error
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor arguments that rebuild the network, for a subclass whose constructor takes none."""

@@ -27,7 +27,7 @@ def load_network(name: Any, *, subfolder: str = "", **options: Any) -> Generator
         The network, in eval mode.
 
     Raises:
-        ValueError, OSError, RuntimeError: what `Generator.from_pretrained` raises.
+        ValueError, OSError, RuntimeError: what `Generator.from_pretrained` raises, and for a config.json of no model.
     """
     place = locate(name)
     if Path(place).is_dir():
@@ -35,6 +35,11 @@ def load_network(name: Any, *, subfolder: str = "", **options: Any) -> Generator
     else:
         where = {key: options[key] for key in WHERE if key in options}
         config = Path(hf_hub_download(place, CONFIG_NAME, subfolder=subfolder or None, **where))
-    settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    except ValueError as error:
+        raise ValueError(f"{config} is broken ({error}); save or download it again") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{config} holds no settings by name; take one that save_pretrained wrote")
     kind = ContextEncoder if {"image_size", "fill_color"} <= {*settings} else Generator
     return kind.from_pretrained(name, subfolder=subfolder, **options)
