@@ -343,6 +343,21 @@ PRESETS: dict[str, Recipe] = {
         batchnorm_frozen_from=0.8333,  # of the two sides, which the network then learns to live with
         ema_half_life=10_000,
     ),
+    # From published weights on, also without a GPU: batch norm keeps their statistics, and the new discriminator learns
+    # first, alone.
+    "finetune": PHOTOS.replace(
+        init_from="photos",
+        resolution_schedule="64+128:1000000",
+        train_batch_size=32,
+        num_train_epochs=4,
+        learning_rate=5e-4,
+        lr_warmup_images=6_400,
+        lr_decay_from=0.5,
+        adversarial_from=0.0457,  # 96 of the 2,100 updates that `photos` was finished with
+        adversarial_weight=0.12,
+        batchnorm_frozen_from=0.0,
+        ema_half_life=10_000,
+    ),
     "cifar10": PHOTOS.replace(
         dataset_name="uoft-cs/cifar10",
         resolution=32,

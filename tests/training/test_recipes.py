@@ -87,9 +87,17 @@ def test_a_kind_that_is_none_is_answered_with_those_that_are() -> None:
         Recipe(holes="rectangle, squares:2")
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("photos", "faces")])
+@pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("photos", "faces", "finetune")])
 def test_every_preset_has_the_plain_rectangles_of_its_paper_or_checkpoint(name: str) -> None:
     assert PRESETS[name].hole_mix() == {"rectangle": 1}
+
+
+def test_finetune_begins_with_published_weights_and_a_discriminator_that_learns_alone() -> None:
+    recipe = PRESETS["finetune"]
+    assert (recipe.init_from, recipe.batchnorm_frozen_from) == ("photos", 0)
+    first, after = recipe.updates_at(0), recipe.updates_at(recipe.adversarial_from)
+    assert (first, after) == (("discriminate",), ("discriminate", "joint"))
+    assert recipe.resolutions_at(0) == recipe.resolutions_at(500_000) == (64, 128)
 
 
 def test_resolutions_grow_with_the_images_seen_and_holes_grow_along() -> None:
