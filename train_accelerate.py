@@ -38,6 +38,8 @@ from inpaint_hub.data.dataset import (
     mean_color,
 )
 from inpaint_hub.evaluation.evaluate import rehearse, show_pairs, validate
+from inpaint_hub.evaluation.feature_metrics import FEATURE_METRICS
+from inpaint_hub.files import write_atomically
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.publishing import card_facts, publish, push_on_the_way, save_model
 from inpaint_hub.training import checkpoint
@@ -131,8 +133,8 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
                 f"the model could not be measured, on the way or at the end: {error}; pip install 'inpaint-hub[train]'"
                 " brings what is missing"
             )
-    if args.save_best not in (None, *METRICS):
-        sys.exit(f"--save_best is {args.save_best}; it takes one of {', '.join(METRICS)}")
+    if args.save_best not in (None, *METRICS, *FEATURE_METRICS):
+        sys.exit(f"--save_best is {args.save_best}; it takes one of {', '.join([*METRICS, *FEATURE_METRICS])}")
     set_seed(args.seed)
     torch.backends.cudnn.benchmark = True  # batches keep their size: a GPU finds its fastest convolutions once
     if args.push_to_hub and accelerator.is_main_process and not args.dry_run:
@@ -251,8 +253,12 @@ def resume(run: Run) -> tuple[TrainingState, list[Any]]:
 def begin_records(run: Run, state: TrainingState) -> None:
     """Start metrics.jsonl, recipe.json and the trackers, with no row from after the checkpoint."""
     if run.accelerator.is_main_process:
-        write_rows(run.args.output_dir / "metrics.jsonl", state.history)
-        (run.args.output_dir / "recipe.json").write_text(json.dumps(run.recipe.to_dict(), indent=1) + "\n")
+        recipe = json.dumps(run.recipe.to_dict(), indent=1) + "\n"
+        try:
+            write_atomically(recipe.encode(), run.args.output_dir / "recipe.json")  # first: it makes the folder a run's
+            write_rows(run.args.output_dir / "metrics.jsonl", state.history)
+        except OSError as error:
+            sys.exit(f"cannot write to {run.args.output_dir}: {error}; make room, and the same command goes on")
     run.accelerator.init_trackers(
         "inpaint-hub",
         config={name: value for name, value in run.recipe.to_dict().items() if value is not None},
@@ -279,6 +285,7 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest, 
             state.before_adversarial = {name: weight.clone() for name, weight in run.averaged.named_parameters()}
         row_is_due = (state.step + 1) % args.logging_steps == 0
         batch = next(batches)
+        state.batchnorm_frozen = run.batchnorm_is_frozen(state.images_seen)
         found = run_updates(run, updates, batch, state.images_seen, log_grad_norms=row_is_due, graphs=graphs)
         found = mean_over_processes(found, accelerator)
         run.average.update_parameters(accelerator.unwrap_model(run.networks.generator))
@@ -338,7 +345,8 @@ def ends_early(run: Run, state: TrainingState) -> bool:
 def validated(run: Run, state: TrainingState) -> dict[str, float]:
     """The figures of validation; its pictures are written, and the best model is kept."""
     side = max(run.recipe.resolutions_at(state.images_seen - 1))
-    generator, folder = recalibrated(run, state.images_seen - 1), run.args.output_dir / "samples"
+    generator = recalibrated(run, state.images_seen - 1, frozen=state.batchnorm_frozen)
+    folder = run.args.output_dir / "samples"
     grids = {"samples": folder / f"{state.images_seen:09d}.png"}
     shown = downscale(run.images.validation[: run.args.num_validation_images], side)
     figures = validate(generator, shown, run.holes_at(side), grids["samples"])
@@ -351,7 +359,9 @@ def validated(run: Run, state: TrainingState) -> dict[str, float]:
     if metric and state.is_best(metric, figures[metric]):
         facts = card_facts(run, state) | {"curves": None}
         facts["note"] = f"The weights with the best {metric} of validation, {state.best}, of this run."
-        save_model(copy.deepcopy(generator), run.parts()["discriminator"], facts, run.args.output_dir / "best")
+        kept = copy.deepcopy(generator)
+        kept.largest_hole = run.recipe.hole_sides_at(side)[1]
+        save_model(kept, run.parts()["discriminator"], facts, run.args.output_dir / "best")
     return figures
 
 

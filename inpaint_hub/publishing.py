@@ -30,7 +30,7 @@ from .training.run import Run, recalibrated
 
 def push_on_the_way(run: Run, state: TrainingState, tell: Callable[[str], object]) -> None:
     """Publish the model as it is; a Hub that cannot be reached does not end the run."""
-    generator = copy.deepcopy(recalibrated(run, state.images_seen - 1))
+    generator = copy.deepcopy(recalibrated(run, state.images_seen - 1, frozen=state.batchnorm_frozen))
     note = f"Training is under way: {state.images_seen:,} of {run.total_images:,} images."
     facts = card_facts(run, state) | {"note": note}
     save_model(generator, run.parts()["discriminator"], facts, run.args.output_dir)
@@ -49,10 +49,11 @@ def push(run: Run) -> str:
 def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
     """Measure the published weights, and write the model folder: half precision, and a card with their figures."""
     args, recipe, images = run.args, run.recipe, run.images
-    side = max(recipe.resolutions_at(run.total_images - 1))
+    side = max(recipe.resolutions_at(state.images_seen - 1))
     if state.before_adversarial:
         interpolate(run.averaged, state.before_adversarial, recipe.interpolation)
-    published = to_half(recalibrated(run, run.total_images - 1)).float().cpu()
+    published = to_half(recalibrated(run, state.images_seen - 1, frozen=state.batchnorm_frozen)).float().cpu()
+    published.largest_hole = recipe.hole_sides_at(side)[1]  # a run may end before its images grow
     facts = card_facts(run, state)
     images.unreadable.update({name: None for place in places for name in place["unreadable"]})
     facts["unreadable"] = [*images.unreadable]

@@ -41,7 +41,7 @@ def save(folder: Path, step: int, state: dict[str, Any], keep: int | None = None
         aside.unlink(missing_ok=True)
         found = every(folder)
         last = f"the last checkpoint is {found[-1].name}" if found else "there is no earlier checkpoint"
-        raise OSError(f"cannot save {path}: {str(error).splitlines()[0]}; {last}") from error
+        raise OSError(f"cannot save {path}: {_first_line(error)}; {last}") from error
     if keep is not None:
         kept = [other for other in every(folder) if _step(other) <= step][-keep:]
         for other in every(folder):
@@ -107,6 +107,10 @@ def load(folder: Path, which: str) -> dict[str, Any] | None:
     return None
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _read(path: Path, which: str) -> dict[str, Any]:
     if not path.is_file():
         places = "" if str(path) == which else f", neither here nor in {path.parent}"
@@ -114,7 +118,7 @@ def _read(path: Path, which: str) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises what the damage happens to cause
-        raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{path} cannot be read: {_first_line(error)}") from error
 
 
 def changed_settings(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-SEGMENT = 12  # layers of which only the input is kept: four rows of the table with batch norm and ReLU
+SEGMENT = 12  # layers at least of which only the input is kept: four rows of the table with batch norm and ReLU
 
 
 def checkpoint_gradients(layers: nn.Sequential) -> None:
@@ -20,7 +20,11 @@ def checkpoint_gradients(layers: nn.Sequential) -> None:
 
     The result is the same; batch norm counts each batch once.
     """
-    segments = [layers[start : start + SEGMENT] for start in range(0, len(layers), SEGMENT)]
+    starts = [0]
+    for number, layer in enumerate(layers):  # not before an activation, which may change the kept input in place
+        if number - starts[-1] >= SEGMENT and isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            starts.append(number)
+    segments = [layers[start:end] for start, end in zip(starts, [*starts[1:], len(layers)], strict=True)]
 
     def forward(x: Tensor) -> Tensor:
         for segment in segments:

@@ -23,8 +23,8 @@ ERRORS = ("reconstruct", "perceptual", "real", "fake", "adversarial")  # in the 
 # usual at the start, before the generator answers.
 WON_UPDATES = 500
 
-ADDED = ("best", "validations_since_best")  # what a checkpoint of an earlier version does not have
-HIGHER_IS_BETTER = ("psnr", "ssim")  # how the names of such figures begin
+# What a checkpoint of an earlier version does not have.
+ADDED = ("best", "best_metric", "validations_since_best", "batchnorm_frozen")
 
 
 class TrainingState:
@@ -38,8 +38,10 @@ class TrainingState:
         self.counts: dict[str, int] = {}
         self.history: list[dict[str, Any]] = []
         self.before_adversarial: dict[str, Tensor] | None = None  # averaged weights, where they are to be mixed in
-        self.best: float | None = None  # the best figure of validation, and how many have been worse since
+        self.best: float | None = None  # the best figure of validation, which one, and how many have been worse since
+        self.best_metric: str | None = None
         self.validations_since_best = 0
+        self.batchnorm_frozen = False  # whether the last update normalised by statistics that it kept
         self._kept = tuple(vars(self))  # in a checkpoint; the clock is not
         self.restart_clock()
 
@@ -78,9 +80,11 @@ class TrainingState:
         return row
 
     def is_best(self, metric: str, value: float) -> bool:
-        """Count a validation, and tell whether its figure `metric` is the best so far."""
-        sign = 1 if metric.startswith(HIGHER_IS_BETTER) else -1
-        better = self.best is None or sign * value > sign * self.best
+        """Count a validation, and tell whether its figure `metric` is the best so far; of features, the lowest is."""
+        if metric != self.best_metric:  # a resumed run may ask for another one
+            self.best, self.best_metric = None, metric
+        rank = METRICS[metric].column.rank if metric in METRICS else float
+        better = self.best is None or rank(value) < rank(self.best)
         self.best = value if better else self.best
         self.validations_since_best = 0 if better else self.validations_since_best + 1
         return better

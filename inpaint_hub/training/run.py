@@ -34,6 +34,7 @@ from .recipes import Recipe
 from .train_step import Networks, train_step
 
 RECALIBRATION_PX = 2048 * 32**2  # of training images, to measure batch norm's statistics on; 512 images at least
+RECALIBRATION_BATCH = 256  # images at most
 VALIDATIONS = 20  # at most in a run, unless --validation_steps says otherwise
 MOST_WORKERS = 12  # processes that make batches while a GPU computes
 IMAGES_OF_A_STREAM = 50_000  # an epoch where the source does not say: about CIFAR-10's
@@ -230,19 +231,27 @@ def run_updates(
     return graphs.run((updates, frozen, log_grad_norms), step, batch)
 
 
-def recalibrated(run: Run, images_seen: int) -> InpaintingNetwork:
+def recalibrated(run: Run, images_seen: int, *, frozen: bool) -> InpaintingNetwork:
     """The averaged generator, its batch norm statistics measured anew, on no more images than there are.
 
-    They are measured at the sides in px that the run trains at after `images_seen`. Frozen ones stay: the weights have
-    been trained with them.
+    They are measured at the sides in px that the run trains at after `images_seen`, on batches of one size, since each
+    counts the same. Frozen ones stay: the weights have been trained with them.
     """
-    if run.batchnorm_is_frozen(images_seen):
+    if frozen:
         return run.averaged
     source, sides = run.images.train.buffered, run.recipe.resolutions_at(images_seen)
     count = min(max(512, RECALIBRATION_PX // max(sides) ** 2), max(source.count, run.recipe.train_batch_size))
+    pieces = -(-count // RECALIBRATION_BATCH)
     batches = (
-        batch_from(run, source, first, min(256, count - first), side, flip=False)
-        for first in range(0, count, 256)
+        batch_from(
+            run,
+            source,
+            count * piece // pieces,
+            count * (piece + 1) // pieces - count * piece // pieces,
+            side,
+            flip=False,
+        )
+        for piece in range(pieces)
         for side in sides
     )
     recalibrate_batchnorm(run.averaged, batches)

@@ -35,7 +35,13 @@ def claimed(folder: Path) -> Iterator[None]:
         FolderTakenError: another run is writing there, or the folder holds files that a run would replace, and that no
             run of this script wrote.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FolderTakenError(
+            f"--output_dir {folder} cannot be made ({error.strerror}); choose another one"
+        ) from error
     theirs = [name for name in WRITTEN if (folder / name).exists()]
     if theirs and not _is_ours(folder):
         raise FolderTakenError(
@@ -62,7 +68,8 @@ def claimed(folder: Path) -> Iterator[None]:
         finally:
             if [path.name for path in folder.iterdir()] == [LOCK]:  # the run did not come to anything
                 (folder / LOCK).unlink()
-                folder.rmdir()
+                if made:
+                    folder.rmdir()
 
 
 def _is_ours(folder: Path) -> bool:

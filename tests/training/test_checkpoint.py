@@ -69,6 +69,13 @@ def test_a_damaged_latest_checkpoint_is_skipped_with_a_warning(tmp_path: Path) -
     assert state == {"step": 1}
 
 
+def test_an_empty_latest_checkpoint_is_skipped_too(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, {"step": 1})
+    checkpoint.save(tmp_path, 2, {"step": 2}).write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"checkpoint-2\.pt cannot be read: EOFError"):
+        assert checkpoint.load(tmp_path, "latest") == {"step": 1}
+
+
 def test_when_none_can_be_read_it_is_an_error(tmp_path: Path) -> None:
     checkpoint.save(tmp_path, 2, {"step": 2}).write_bytes(b"half")
     with pytest.warns(UserWarning, match="cannot be"), pytest.raises(ValueError, match="none of the 1 checkpoints"):

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+import pytest
 import torch
 
 from inpaint_hub import Generator
+from inpaint_hub.models.context_encoder import ContextEncoder
+from inpaint_hub.models.networks import InpaintingNetwork
 from inpaint_hub.training.gradient_checkpointing import checkpoint_gradients
 
 
-def gradients(generator: Generator) -> dict[str, torch.Tensor]:
+def gradients(generator: InpaintingNetwork, side: int) -> dict[str, torch.Tensor]:
     """What a training pass leaves: gradients and statistics by name."""
     torch.manual_seed(1)
     generator.train()
-    generator(torch.rand(4, 4, 16, 16)).square().mean().backward()
+    generator(torch.rand(4, 4, side, side)).square().mean().backward()
     found = {name: weight.grad.clone() for name, weight in generator.named_parameters() if weight.grad is not None}
     return found | {name: value.clone() for name, value in generator.named_buffers()}
 
 
-def test_checkpoint_gradients_changes_no_gradient_and_no_statistic() -> None:
+NETWORKS = [(Generator, 16), *((partial(ContextEncoder, image_size=side), side) for side in (32, 64, 128))]
+
+
+@pytest.mark.parametrize(("make", "side"), NETWORKS)
+def test_checkpoint_gradients_changes_no_gradient_and_no_statistic(
+    make: Callable[[], InpaintingNetwork], side: int
+) -> None:
     torch.manual_seed(0)
-    plain, saving = Generator(), Generator()
+    plain, saving = make(), make()
     saving.load_state_dict(plain.state_dict())
     checkpoint_gradients(saving.layers)
-    one, other = gradients(plain), gradients(saving)
+    one, other = gradients(plain, side), gradients(saving, side)
     assert one.keys() == other.keys()
     for name, value in one.items():
         torch.testing.assert_close(other[name], value, rtol=0, atol=1e-7, msg=name)

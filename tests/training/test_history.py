@@ -101,6 +101,8 @@ def test_a_plot_is_drawn_of_rows_with_and_without_validation(tmp_path: Path) -> 
 @pytest.mark.parametrize(("metric", "values", "best"), [
     ("psnr_hole", (15.0, 16.0, 15.5, 17.0), (True, True, False, True)),
     ("l1_hole", (0.3, 0.2, 0.2, 0.1), (True, True, False, True)),
+    ("feature_distance", (0.3, 0.2, 0.2, 0.1), (True, True, False, True)),
+    ("gradient_energy", (1.9, 0.9, 0.8, 1.02), (True, True, False, True)),
 ])  # fmt: skip
 def test_is_best_knows_which_way_a_figure_gets_better(
     metric: str, values: tuple[float, ...], best: tuple[bool, ...]
@@ -110,6 +112,13 @@ def test_is_best_knows_which_way_a_figure_gets_better(
     assert (state.best, state.validations_since_best) == (values[-1], 0)
     assert not state.is_best(metric, values[0])
     assert state.validations_since_best == 1
+
+
+def test_is_best_begins_anew_with_another_figure() -> None:
+    state = TrainingState()
+    assert state.is_best("psnr_hole", 15.0)
+    assert state.is_best("ssim_hole", 0.4)
+    assert (state.best, state.best_metric) == (0.4, "ssim_hole")
 
 
 def test_load_a_checkpoint_from_before_there_was_a_best_one() -> None:

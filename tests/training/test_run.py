@@ -56,7 +56,7 @@ def test_validates_at_every_epoch_or_interval_and_not_much_more_than_20_times(
     assert run.validates_at(total) == bool(count)
 
 
-@pytest.mark.parametrize(("images", "measured_on"), [(50, 50), (2, 4), (10_000, 8192)])
+@pytest.mark.parametrize(("images", "measured_on"), [(50, 50), (2, 4), (257, 257), (300, 300), (10_000, 8192)])
 def test_recalibrated_measures_on_no_more_images_than_there_are(
     images: int, measured_on: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,8 +66,9 @@ def test_recalibrated_measures_on_no_more_images_than_there_are(
         counted.extend(len(batch.images) for batch in batches)
 
     monkeypatch.setattr(module, "recalibrate_batchnorm", count)
-    recalibrated(small_run(images, 1000), 4)
+    recalibrated(small_run(images, 1000), 4, frozen=False)
     assert sum(counted) == measured_on
+    assert max(counted) - min(counted) <= 1  # each batch counts the same
 
 
 def test_recalibrated_measures_at_every_side_that_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +80,7 @@ def test_recalibrated_measures_at_every_side_that_takes_turns(monkeypatch: pytes
     features = {"discriminator": "features", "resolution": 32, "resolution_schedule": "16:400, 16+32:800"}
     run = dataclasses.replace(run, recipe=run.recipe.replace(**features))
     for images_seen in (0, 400, 800):
-        recalibrated(run, images_seen)
+        recalibrated(run, images_seen, frozen=False)
     assert sides == [16, 16, *2 * [16, 32], 32, 32]
 
 
@@ -87,10 +88,9 @@ def test_frozen_statistics_are_those_of_the_model(monkeypatch: pytest.MonkeyPatc
     measured: list[int] = []
     monkeypatch.setattr(module, "recalibrate_batchnorm", lambda *_: measured.append(1))
     run = small_run(50, 1000)
-    run = dataclasses.replace(run, recipe=run.recipe.replace(batchnorm_frozen_from=0.5))
-    for images_seen in (0, 496, 500, 996):
-        assert recalibrated(run, images_seen) is run.averaged
-    assert len(measured) == 2  # before the half of the run, not from there on
+    for frozen in (False, True):
+        assert recalibrated(run, 4, frozen=frozen) is run.averaged
+    assert len(measured) == 1
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

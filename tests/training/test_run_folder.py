@@ -13,7 +13,7 @@ from paths import ROOT
 
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.recipes import Recipe
-from inpaint_hub.training.run_folder import LOCK, WRITTEN, claimed
+from inpaint_hub.training.run_folder import LOCK, WRITTEN, FolderTakenError, claimed
 
 
 def hold(folder: Path) -> subprocess.Popen[str]:
@@ -67,4 +67,18 @@ def test_claimed_folders_of_runs_and_of_other_files_are_taken(tmp_path: Path) ->
         with claimed(tmp_path / name):
             assert (tmp_path / name / LOCK).is_file()
     assert not (tmp_path / "new").exists(), "nothing came of it"
+    (tmp_path / "link").symlink_to(tmp_path / "made")
+    (tmp_path / "made").mkdir()
+    for name in ("made", "link"):
+        with claimed(tmp_path / name):
+            pass
+    assert (tmp_path / "made").is_dir(), "the user made it"
     assert (tmp_path / "notes" / "plan.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["file", "file/run"])
+def test_claimed_a_folder_that_cannot_be_made_is_told(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    says = pytest.raises(FolderTakenError, match=r"--output_dir .* cannot be made .*; choose another one")
+    with says, claimed(tmp_path / name):
+        pass
