@@ -298,6 +298,7 @@ def compare(args: argparse.Namespace) -> int:
             mask_dir=args.mask_dir,
             count=args.count,
             seed=args.seed,
+            output=args.output,
         )
         chosen = args.methods or list(METHODS)
         rows, results = comparison.compare(

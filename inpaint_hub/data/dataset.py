@@ -60,6 +60,12 @@ class InMemory:
         return self
 
 
+TEST_ALONE = (
+    "the data set has test images and none for validation: all are put together and split anew; a folder or split"
+    " validation keeps both apart"
+)
+
+
 class Training(Protocol):
     """What training images can do, all in memory or a stream."""
 
@@ -186,6 +192,10 @@ def fill_splits(
     has none to train on.
     """
     members = sorted(members, key=lambda member: member.key)
+    held_out: set[bytes] = set()
+    for split in ("test", "validation", "train") if own else ():  # the source's splits may share an image
+        members = [member for member in members if member.split != split or member.key not in held_out]
+        held_out |= {member.key for member in members if member.split == split}
     keys = {split: [*dict.fromkeys(some.key for some in members if some.split == split)] for split in SPLITS}
     if sum(map(len, keys.values())) < len(SPLITS):
         named = f" (not {', '.join([*unreadable][:5])} ...)" if unreadable else ""
@@ -220,9 +230,9 @@ def digest_of_split(members: Iterable[Member]) -> str:
 
 
 def _held_out_notes(sources: dict[str, Any], members: Iterable[Member]) -> list[str]:
-    """What a source that has a validation split of its own holds out."""
+    """What a source that has a validation split of its own holds out, and that one with test images alone does not."""
     if "validation" not in sources:
-        return []
+        return [TEST_ALONE] * ("test" in sources)
     counts = {split: sum(member.split == split for member in members) for split in ("validation", "test")}
     own = " and test" if "test" in sources else ""
     return [

@@ -168,6 +168,9 @@ def folder(draws: np.ndarray, size: tuple[int, int], holes: Holes) -> np.ndarray
     filled = _cut(masks, size, 0.5 + 0.5 * draws[:, 5], draws[:, 6:10])
     useless = ~filled.any(axis=(1, 2)) | filled.all(axis=(1, 2))
     filled[useless] = _cut(masks[useless], size, np.ones(useless.sum()), draws[useless, 6:10])
+    for number in np.flatnonzero(~filled.any(axis=(1, 2))):  # specks that no sampled pixel meets
+        rows, columns = (np.arange(length) * have // length for length, have in zip(size, masks.shape[1:], strict=True))
+        filled[number] = np.logical_or.reduceat(np.logical_or.reduceat(masks[number], rows, axis=0), columns, axis=1)
     return filled
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ..imaging.contract import MODES_16BIT, unpack
-from .image_files import find_images
+from .image_files import SPLIT_FOLDERS, find_images
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -86,6 +86,8 @@ def load(config: DatasetConfig, streaming: bool = False) -> Source:
                 splits, notes = {split: _undecoded(paths) for split, paths in found.splits.items()}, found.notes
     except (DatasetsError, ValueError) as error:
         raise ValueError(reason(error)) from error
+    named = {split: SPLIT_FOLDERS.get(str(split).lower(), split) for split in splits}
+    splits = {name if [*named.values()].count(name) == 1 else split: splits[split] for split, name in named.items()}
     if streaming:
         splits = {
             split: rows.to_iterable_dataset() if isinstance(rows, Dataset) else rows for split, rows in splits.items()

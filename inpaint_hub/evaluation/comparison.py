@@ -63,6 +63,7 @@ def load_inputs(
     mask_dir: str | None = None,
     count: int | None = None,
     seed: int = 0,
+    output: Path | None = None,
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """Load the images of a split, and draw a hole for each.
 
@@ -77,6 +78,7 @@ def load_inputs(
         mask_dir: A folder of masks, for holes of the kind folder.
         count: The number of images, the first ones of the split; None for all.
         seed: Of the split.
+        output: A folder that is none of the data, even if it is inside.
 
     Returns:
         What was loaded, for the report; images (N, H, W, 3) uint8; holes (N, H, W) bool.
@@ -94,8 +96,8 @@ def load_inputs(
         holes=kinds, mask_dir=mask_dir, resolution=resolution, hole_min=sides[0], hole_max=sides[1]
     )  # checks them
     masks = read_masks(mask_dir, (resolution, resolution), invert=False) if mask_dir else None
-    masks_apart = (("--mask_dir", mask_dir),) if mask_dir else ()
-    splits = split_images(DatasetConfig(data, resolution, seed, leave_out=masks_apart))
+    apart = tuple((flag, str(place)) for flag, place in (("--mask_dir", mask_dir), ("--output", output)) if place)
+    splits = split_images(DatasetConfig(data, resolution, seed, leave_out=apart))
     images = getattr(splits, split)[:count]
     if len(images) < 2:
         raise ValueError(f"{data} has {len(images)} images in its {split} split; a comparison needs 2 or more")

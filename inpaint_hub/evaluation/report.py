@@ -116,6 +116,8 @@ def plot_figures(rows: dict[str, dict[str, Any]], path: Path, figures: Sequence[
         for pane, figure in zip(panes_of, figures, strict=True):
             for number, (method, row) in enumerate(rows.items()):
                 parts = list(row[grouping])
+                if not parts:  # fewer than two images in each
+                    continue
                 values, half_widths = zip(*(row[grouping][part][figure] for part in parts), strict=True)
                 pane.errorbar(
                     parts, values, [half or 0 for half in half_widths], label=method, capsize=2,

@@ -16,7 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inpaint_hub.data.dataset import Batch, InMemory, crop, downscale, mean_color, split_images, training_batch
+from inpaint_hub.data.dataset import (
+    TEST_ALONE,
+    Batch,
+    InMemory,
+    crop,
+    downscale,
+    mean_color,
+    split_images,
+    training_batch,
+)
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.data.rng import uniforms
 from inpaint_hub.data.sources import DatasetConfig
@@ -238,6 +247,22 @@ def test_validation_images_of_the_source_are_never_trained_on(pictures: Path, tm
     assert counts["train"] == 180
     assert counts["validation"] + counts["test"] == 60
     assert min(counts.values()) > 15
+
+
+def test_images_in_two_splits_of_the_source_are_never_trained_on(pictures: Path, tmp_path: Path) -> None:
+    names = sorted(pictures.glob("*.png"))
+    for split, chosen in (("train", names), ("val", names[200:]), ("test", names[190:210])):
+        (tmp_path / split).mkdir()
+        for path in chosen:
+            shutil.copy(path, tmp_path / split)
+    counts = {name: len(images) for name, images in load(tmp_path).items()}
+    assert counts == {"train": 190, "validation": 30, "test": 20}
+
+
+def test_test_images_without_any_for_validation_are_split_and_that_is_said(pictures: Path, tmp_path: Path) -> None:
+    shutil.copytree(pictures, tmp_path / "test")
+    shutil.copytree(pictures, tmp_path / "train")
+    assert split_images(DatasetConfig(str(tmp_path), 16), progress=False).messages() == [TEST_ALONE]
 
 
 def test_images_to_be_cropped_keep_their_shape_at_the_size_that_the_smallest_crop_needs(pictures: Path) -> None:

@@ -221,6 +221,17 @@ def test_masks_of_a_folder_are_cut_and_mirrored_and_keep_about_their_share(tmp_p
     assert holes.float().mean().item() == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.parametrize("side", [16, 32, 48, 64])
+def test_masks_of_specks_leave_no_image_without_a_hole_at_a_smaller_size(tmp_path: Path, side: int) -> None:
+    random = np.random.default_rng(0)
+    for number in range(4):
+        specks = np.zeros((128, 128), dtype=bool)
+        specks[tuple(random.integers(0, 128, (2, 3)))] = True
+        mask(tmp_path, f"{number}.png", specks)
+    masks = read_masks(str(tmp_path), (128, 128))
+    assert Holes((8, 16), {"folder": 1}, masks).batch(0, 0, 300, (side, side)).flatten(1).any(dim=1).all()
+
+
 def test_another_set_of_masks_has_another_digest() -> None:
     first, second = (Holes((8, 16), {"folder": 1}, random_masks((32, 32), count)) for count in (4, 5))
     assert len({first.digest(), second.digest(), Holes((8, 16), {"rectangle": 1}).digest()}) == 3

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datasets import Dataset, Features, List, Value
+from datasets import Dataset, DatasetDict, Features, List, Value
 from datasets import Image as ImageFeature
 from PIL import Image
 
@@ -137,6 +137,15 @@ def test_a_saved_data_set_loads(tmp_path: Path) -> None:
     shown = picture(load(DatasetConfig(str(tmp_path / "saved"), 32)).splits["train"][0])
     assert shown is not None
     assert np.array_equal(np.asarray(shown), COLOR)
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "dev", "Validation"])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_saved_validation_split_is_known_by_any_usual_name(tmp_path: Path, name: str, streaming: bool) -> None:
+    Image.fromarray(COLOR).save(tmp_path / "a.png")
+    rows = Dataset.from_dict({"photo": [str(tmp_path / "a.png")]}, Features({"photo": ImageFeature()}))
+    DatasetDict({"train": rows, name: rows}).save_to_disk(tmp_path / "saved")
+    assert [*load(DatasetConfig(str(tmp_path / "saved"), 32), streaming).splits] == ["train", "validation"]
 
 
 @pytest.mark.parametrize("streaming", [False, True])

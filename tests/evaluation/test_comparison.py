@@ -17,6 +17,7 @@ from inpaint_hub.data.holes import Holes
 from inpaint_hub.evaluation import comparison, report
 from inpaint_hub.evaluation.comparison import compare, load_inputs
 from inpaint_hub.evaluation.feature_metrics import FEATURE_METRICS
+from inpaint_hub.evaluation.report import write_report
 from inpaint_hub.hardware import allowed_threads
 from inpaint_hub.methods.registry import fill
 from inpaint_hub.metrics import METRICS
@@ -168,3 +169,19 @@ def test_a_wrong_command_is_told_what_is_wrong(
     assert main(["compare", str(folder), "--output", str(tmp_path / "new"), *wrong]) == 1
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_a_comparison_of_a_few_images_inside_their_folder_is_the_same_again(tmp_path: Path) -> None:
+    for number in range(40):
+        pixels = RANDOM.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    found = []
+    for _ in range(2):
+        facts, images, holes = load_inputs(
+            str(tmp_path), resolution=32, sides=(8, 16), count=2, output=tmp_path / "compared"
+        )
+        rows, results = compare(["telea"], images, holes)
+        write_report(tmp_path / "compared", facts, rows, images, holes, results)
+        found.append(rows["telea"]["figures"])
+    assert repr(found[0]) == repr(found[1])
+    assert (tmp_path / "compared/curves.png").is_file()
