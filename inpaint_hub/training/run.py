@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from multiprocessing import active_children, get_all_start_methods
 from typing import Any
 
@@ -242,17 +243,9 @@ def recalibrated(run: Run, images_seen: int, *, frozen: bool) -> InpaintingNetwo
     source, sides = run.images.train.buffered, run.recipe.resolutions_at(images_seen)
     count = min(max(512, RECALIBRATION_PX // max(sides) ** 2), max(source.count, run.recipe.train_batch_size))
     pieces = -(-count // RECALIBRATION_BATCH)
+    cuts = [count * piece // pieces for piece in range(pieces + 1)]
     batches = (
-        batch_from(
-            run,
-            source,
-            count * piece // pieces,
-            count * (piece + 1) // pieces - count * piece // pieces,
-            side,
-            flip=False,
-        )
-        for piece in range(pieces)
-        for side in sides
+        batch_from(run, source, first, end - first, side, flip=False) for first, end in pairwise(cuts) for side in sides
     )
     recalibrate_batchnorm(run.averaged, batches)
     return run.averaged
