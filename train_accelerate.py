@@ -359,9 +359,7 @@ def validated(run: Run, state: TrainingState) -> dict[str, float]:
     if metric and state.is_best(metric, figures[metric]):
         facts = card_facts(run, state) | {"curves": None}
         facts["note"] = f"The weights with the best {metric} of validation, {state.best}, of this run."
-        kept = copy.deepcopy(generator)
-        kept.largest_hole = run.recipe.hole_sides_at(side)[1]
-        save_model(kept, run.parts()["discriminator"], facts, run.args.output_dir / "best")
+        save_model(copy.deepcopy(generator), run.parts()["discriminator"], facts, run.args.output_dir / "best")
     return figures
 
 

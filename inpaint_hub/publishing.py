@@ -53,7 +53,6 @@ def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
     if state.before_adversarial:
         interpolate(run.averaged, state.before_adversarial, recipe.interpolation)
     published = to_half(recalibrated(run, state.images_seen - 1, frozen=state.batchnorm_frozen)).float().cpu()
-    published.largest_hole = recipe.hole_sides_at(side)[1]  # a run may end before its images grow
     facts = card_facts(run, state)
     images.unreadable.update({name: None for place in places for name in place["unreadable"]})
     facts["unreadable"] = [*images.unreadable]
@@ -107,7 +106,9 @@ def save_model(
     """
     aside = folder / ".model.partial"
     shutil.rmtree(aside, ignore_errors=True)
-    to_half(generator).save_pretrained(aside, model_card_kwargs=facts)
+    planned: Any = generator._hub_mixin_config
+    config = {**planned, "largest_hole": facts["hole_sides"][1]}  # a run may end before its images grow
+    to_half(generator).save_pretrained(aside, config=config, model_card_kwargs=facts)
     (aside / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
     discriminator.save_pretrained(aside / "discriminator")
     card = folder / "README.md"

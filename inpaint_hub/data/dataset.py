@@ -33,6 +33,10 @@ TERMS = {
         " licence; cite A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009."
     ),
 }
+TEST_ALONE = (
+    "the data set has test images and none for validation: all are put together and split anew; a folder or split"
+    " validation keeps both apart"
+)
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,6 @@ class InMemory:
     def buffered(self) -> InMemory:
         """Those that can be had at any time: all of them."""
         return self
-
-
-TEST_ALONE = (
-    "the data set has test images and none for validation: all are put together and split anew; a folder or split"
-    " validation keeps both apart"
-)
 
 
 class Training(Protocol):

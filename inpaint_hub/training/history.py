@@ -81,8 +81,9 @@ class TrainingState:
 
     def is_best(self, metric: str, value: float) -> bool:
         """Count a validation, and tell whether its figure `metric` is the best so far; of features, the lowest is."""
-        if metric != self.best_metric:  # a resumed run may ask for another one
-            self.best, self.best_metric = None, metric
+        if self.best_metric not in (None, metric):  # a resumed run may ask for another one
+            self.best = None
+        self.best_metric = metric
         rank = METRICS[metric].column.rank if metric in METRICS else float
         better = self.best is None or rank(value) < rank(self.best)
         self.best = value if better else self.best
