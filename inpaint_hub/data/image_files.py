@@ -76,6 +76,7 @@ def find_images(folder: Path, leave_out: dict[str, Path]) -> ImageFiles | None:
         if any(path.suffix.lower() in TABLES for path in files):
             return None
         raise ValueError(f"{folder} has {len(files)} files, but none that is an image, as .jpg or .png")
+    pictures = _named_in_utf8(pictures, notes)
     _leave_out_packs(folder, packed, pictures, notes)
     names = [path.relative_to(folder).as_posix() for path in pictures]
     _refuse_masks(str(folder), names, lambda name: (folder / name).read_bytes(), notes)
@@ -135,6 +136,19 @@ def _is_picture(path: Path) -> bool:
             return True
     except Exception:  # Pillow raises what the content happens to cause
         return False
+
+
+def _named_in_utf8(paths: list[Path], notes: list[str]) -> list[Path]:
+    """The files whose paths `datasets` can keep; the others, as old archives hold them, are noted."""
+    shown = {path: os.fsencode(path).decode(errors="backslashreplace") for path in paths}
+    named = [path for path in paths if shown[path] == str(path)]
+    others = [shown[path] for path in paths if shown[path] != str(path)]
+    if others:
+        some = f"{len(others)} of {len(paths)} images have names that are not UTF-8, as {others[0]}"
+        if not named:
+            raise ValueError(f"{some}; rename them")
+        notes.append(f"{some}; they are left out: rename them")
+    return named
 
 
 def _refuse_mixed_packs(folder: Path, packed: Sequence[Path], notes: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ..imaging.contract import MODES_16BIT, unpack
-from .image_files import SPLIT_FOLDERS, find_images
+from .image_files import PACKED, SPLIT_FOLDERS, TABLES, find_images
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 
 AHEAD = 64  # pictures being decoded while one is used
 CHUNK = 8  # of them that a thread takes at a time
+FILE_TYPES = ("string", "large_string", "binary", "large_binary")  # of a column that holds paths, or files
+PARQUET_ROWS = 128  # read at a time: a few MB of photos
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def load(config: DatasetConfig, streaming: bool = False) -> Source:
             found = find_images(folder, {flag: Path(place) for flag, place in config.leave_out})
             if found is None:
                 _refuse_inside(folder, config.leave_out)
-                splits = load_dataset(str(folder), config.config_name, streaming=streaming)
+                splits = load_dataset(str(folder), config.config_name, streaming=streaming, **_batches(folder))
             else:
                 splits, notes = {split: _undecoded(paths) for split, paths in found.splits.items()}, found.notes
     except (DatasetsError, ValueError) as error:
@@ -105,8 +107,18 @@ def _undecoded(paths: list[str]) -> Dataset:
     return Dataset.from_dict({"image": paths}, Features({"image": ImageFeature(decode=False)}))
 
 
+def _batches(folder: Path) -> dict[str, int]:
+    """How `datasets` shall read a folder: Parquet files not in batches as long as their first row group, which has none
+    at times. With a README.md, which may name configurations, it refuses to be told.
+    """
+    kinds = {path.suffix.lower() for path in folder.rglob("*")} & (PACKED | TABLES)
+    return {"batch_size": PARQUET_ROWS} if kinds == {".parquet"} and not (folder / "README.md").exists() else {}
+
+
 def _refuse_inside(folder: Path, leave_out: Sequence[tuple[str, str]]) -> None:
-    """Raise `ValueError` for a folder within one that `datasets` searches by itself, and would read too."""
+    """Raise `ValueError` where `datasets`, which searches a folder by itself, would read too much or nothing."""
+    if "[" in str(folder.resolve()):
+        raise ValueError("[ ] in the name of a folder of packed images are read as a pattern; rename the folder")
     for flag, place in leave_out:
         if Path(place).is_dir() and Path(place).resolve().is_relative_to(folder.resolve()):
             raise ValueError(f"{flag} {place} is inside {folder}, which holds packed images; give a folder elsewhere")
@@ -147,7 +159,7 @@ def _only_images(rows: Any, name: str, image_column: str | None) -> Any:
         image_column = next(iter(pictured + named), None)
     if image_column not in columns:
         raise ValueError(f"{name} has the columns {', '.join(columns)}; say with --image_column which holds the images")
-    if image_column not in pictured and getattr(features.get(image_column), "dtype", None) not in ("string", "binary"):
+    if image_column not in pictured and getattr(features.get(image_column), "dtype", None) not in FILE_TYPES:
         raise ValueError(
             f"the column {image_column} of {name} holds {_kind(features.get(image_column))}, and not an image a row;"
             f" its image columns are: {', '.join(pictured) or 'none'}"

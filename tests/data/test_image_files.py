@@ -108,6 +108,25 @@ def test_find_images_a_broken_link_is_listed_and_a_pipe_is_not_read(tmp_path: Pa
     assert names(tmp_path) == {"train": ["a.png", "broken.png"]}
 
 
+@pytest.mark.parametrize("place", [b"caf\xe9.png", b"\xfcber/a.png", b"\xff"])
+def test_find_images_names_that_are_not_utf8_are_left_out_with_a_note(place: bytes, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "b.png").rename(Path(os.fsdecode(_made(bytes(tmp_path) + b"/" + place))))
+    assert names(tmp_path) == {"train": ["a.png"]}
+    found = find_images(tmp_path, {})
+    assert found is not None
+    assert ["1 of 2 images have names that are not UTF-8" in note and note.isascii() for note in found.notes] == [True]
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(ValueError, match=r"1 of 1 images have names that are not UTF-8, as .*; rename them"):
+        find_images(tmp_path, {})
+
+
+def _made(path: bytes) -> bytes:
+    """The path, whose folder is made."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return path
+
+
 @pytest.mark.parametrize("name", ["runs/mine", "mine", "a/b/c"])
 def test_find_images_folders_left_out_are_not_searched(name: str, tmp_path: Path) -> None:
     picture(tmp_path / "a.png")

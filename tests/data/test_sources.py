@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from datasets import Dataset, DatasetDict, Features, List, Value
 from datasets import Image as ImageFeature
@@ -159,6 +160,43 @@ def test_files_that_differ_in_their_columns_are_named_in_a_sentence(streaming: b
         ]  # a stream is read only now
     assert "one file has the columns 'image, label', another 'image'" in reason(caught.value)
     assert "\n" not in reason(caught.value)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("empty", [0, 1, 2])
+def test_load_a_parquet_file_without_rows_adds_none(empty: int, streaming: bool, tmp_path: Path) -> None:
+    Image.fromarray(COLOR).save(tmp_path / "a.png")
+    rows = pyarrow.table({"image": [{"bytes": (tmp_path / "a.png").read_bytes(), "path": "a.png"}]})
+    (tmp_path / "a.png").unlink()
+    for number in range(3):
+        some = rows.slice(0, 0) if number == empty else rows
+        pyarrow.parquet.write_table(
+            some, tmp_path / f"train-{number}.parquet"
+        )  # a row group in each, unlike `datasets`
+    assert len([*load(DatasetConfig(str(tmp_path), 32), streaming).splits["train"]]) == 2
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("kind", ["string", "large_string", "binary", "large_binary"])
+def test_load_a_column_of_paths_or_of_files_holds_images(kind: str, streaming: bool, tmp_path: Path) -> None:
+    path = tmp_path / "photos" / "a.png"
+    path.parent.mkdir()
+    Image.fromarray(COLOR).save(path)
+    value = str(path) if "string" in kind else path.read_bytes()
+    (tmp_path / "table").mkdir()
+    rows = Dataset.from_dict({"image": [value] * 3}, Features({"image": Value(kind)}))
+    rows.to_parquet(tmp_path / "table" / "train.parquet")
+    (row, *_) = load(DatasetConfig(str(tmp_path / "table"), 32), streaming).splits["train"]
+    shown = picture(row)
+    assert shown is not None
+    assert np.array_equal(shown, COLOR)
+
+
+@pytest.mark.parametrize("name", ["photos [v2]", "[a]/b"])
+def test_load_packed_images_in_a_folder_named_as_a_pattern_are_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"\[ \] in the name of a folder .* rename the folder"):
+        load(table(tmp_path / name, image=ImageFeature()))
 
 
 def table(folder: Path, **columns: Any) -> DatasetConfig:
