@@ -356,6 +356,8 @@ def validated(run: Run, state: TrainingState) -> dict[str, float]:
         show_pairs(generator, images, holes, grids["pairs"])
     log_pictures(run, grids, state.images_seen)
     metric = run.args.save_best
+    if metric and metric not in figures:
+        sys.exit(f"{len(shown)} validation images have no {metric}; name another figure with --save_best")
     if metric and state.is_best(metric, figures[metric]):
         facts = card_facts(run, state) | {"curves": None}
         facts["note"] = f"The weights with the best {metric} of validation, {state.best}, of this run."

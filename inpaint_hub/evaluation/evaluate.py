@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,14 @@ def figures(results: np.ndarray, images: Tensor, holes: Tensor) -> dict[str, flo
         holes: (N, 1, S, S) bool.
 
     Returns:
-        A figure for each name in `METRICS` and `FEATURE_METRICS`.
+        A figure for each name in `METRICS` and `FEATURE_METRICS` that has one: a single image has no kernel distance,
+        and in flat images there is no gradient.
     """
     originals, hole = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
     of_pixels = {name: metric(results, originals, hole) for name, metric in METRICS.items()}
     features = crop_features(results, hole), crop_features(originals, hole)
-    return of_pixels | {name: metric(*features) for name, metric in FEATURE_METRICS.items()}
+    found = of_pixels | {name: metric(*features) for name, metric in FEATURE_METRICS.items()}
+    return {name: value for name, value in found.items() if not math.isnan(value)}
 
 
 def rehearse() -> None:

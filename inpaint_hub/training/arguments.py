@@ -144,9 +144,12 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, Recip
     args.hub_model_id = args.hub_model_id or args.output_dir.absolute().name
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)}
     given["dataset_name"] = args.train_data_dir or args.dataset_name
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if args.holes is not None and "folder" not in args.holes:
+        changes.setdefault("mask_dir", None)  # the recipe's, for holes that are not drawn any more
     try:
         _check(args)
-        return args, preset.replace(**{name: value for name, value in given.items() if value is not None})
+        return args, preset.replace(**changes)
     except ValueError as error:
         parser.error(str(error))
 
@@ -214,6 +217,8 @@ def _check(args: argparse.Namespace) -> None:
     for name in POSITIVE:
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"--{name} is {getattr(args, name)}; it takes 1 or more")
+    if not 0 <= args.seed < 2**32:
+        raise ValueError(f"--seed is {args.seed}; it takes 0 to {2**32 - 1}")
     if args.validation_steps is not None and args.validation_steps < 0:
         raise ValueError(f"--validation_steps is {args.validation_steps}; it takes 0 or more")
     if args.num_threads not in ("all", "auto") and not (args.num_threads.isdecimal() and int(args.num_threads)):

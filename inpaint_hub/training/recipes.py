@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from ..data import HOLE_KINDS
@@ -80,6 +81,12 @@ class Recipe:
     ema_half_life: int = _setting(10_000, "images after which old weights count half in the averaged generator")
 
     def __post_init__(self) -> None:
+        for setting in dataclasses.fields(self):
+            value, (kinds, needed) = getattr(self, setting.name), KINDS[str(setting.type)]
+            if not isinstance(value, kinds) or isinstance(value, bool) != (kinds is bool):
+                self._refuse(setting.name, needed)
+            if isinstance(value, float) and not math.isfinite(value):
+                self._refuse(setting.name, "finite")
         self.hole_mix()
         self.resolutions()
         for name, choices in CHOICES.items():
@@ -195,6 +202,14 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
+# What a field of each type takes, from Python as from a recipe.json, and how that is called.
+KINDS: dict[str, tuple[Any, str]] = {
+    "str": (str, "text"),
+    "str | None": ((str, NoneType), "text, or nothing"),
+    "bool": (bool, "true or false"),
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+}
 CHOICES: dict[str, tuple[str, ...]] = {
     "generator": ("dilated", "undilated", "context-encoder"),
     "discriminator": ("pixels", "features"),

@@ -111,7 +111,9 @@ def test_find_images_a_broken_link_is_listed_and_a_pipe_is_not_read(tmp_path: Pa
 @pytest.mark.parametrize("place", [b"caf\xe9.png", b"\xfcber/a.png", b"\xff"])
 def test_find_images_names_that_are_not_utf8_are_left_out_with_a_note(place: bytes, tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
-    picture(tmp_path / "b.png").rename(Path(os.fsdecode(_made(bytes(tmp_path) + b"/" + place))))
+    named = tmp_path / os.fsdecode(place)
+    named.parent.mkdir(exist_ok=True)
+    picture(tmp_path / "b.png").rename(named)
     assert names(tmp_path) == {"train": ["a.png"]}
     found = find_images(tmp_path, {})
     assert found is not None
@@ -119,12 +121,6 @@ def test_find_images_names_that_are_not_utf8_are_left_out_with_a_note(place: byt
     (tmp_path / "a.png").unlink()
     with pytest.raises(ValueError, match=r"1 of 1 images have names that are not UTF-8, as .*; rename them"):
         find_images(tmp_path, {})
-
-
-def _made(path: bytes) -> bytes:
-    """The path, whose folder is made."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    return path
 
 
 @pytest.mark.parametrize("name", ["runs/mine", "mine", "a/b/c"])

@@ -170,9 +170,7 @@ def test_load_a_parquet_file_without_rows_adds_none(empty: int, streaming: bool,
     (tmp_path / "a.png").unlink()
     for number in range(3):
         some = rows.slice(0, 0) if number == empty else rows
-        pyarrow.parquet.write_table(
-            some, tmp_path / f"train-{number}.parquet"
-        )  # a row group in each, unlike `datasets`
+        pyarrow.parquet.write_table(some, tmp_path / f"train-{number}.parquet")  # `datasets` writes no row group here
     assert len([*load(DatasetConfig(str(tmp_path), 32), streaming).splits["train"]]) == 2
 
 

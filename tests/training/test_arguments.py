@@ -53,7 +53,25 @@ def test_parse_args_a_recipe_of_a_run_is_the_start_and_flags_come_on_top(tmp_pat
         parse_args([*command, "--preset", "paper"])
 
 
-@pytest.mark.parametrize("content", ["", "[]", "3", '{"colour": 1}', '{"learning_rate": -1.0}'])
+def test_parse_args_holes_of_other_kinds_need_no_masks_of_the_recipe(tmp_path: Path) -> None:
+    recipe = PRESETS["paper"].replace(holes="folder", mask_dir="masks")
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe.to_dict()))
+    command = ["--output_dir", "x", "--recipe", str(tmp_path / "recipe.json")]
+    assert parse_args([*command, "--holes", "rectangle"])[1].mask_dir is None
+    assert parse_args([*command, "--holes", "rectangle, folder:2"])[1].mask_dir == "masks"
+    with pytest.raises(SystemExit):  # two that do not fit each other
+        parse_args([*command, "--holes", "rectangle", "--mask_dir", "others"])
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "9" * 30])
+def test_parse_args_a_seed_that_no_generator_takes_is_refused(seed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_args(["--output_dir", "x", "--seed", seed])
+    assert f"--seed is {seed}; it takes 0 to 4294967295" in capsys.readouterr().err
+    assert parse_args(["--output_dir", "x", "--seed", "4294967295"])[0].seed == 2**32 - 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3", '{"colour": 1}', '{"learning_rate": -1.0}', '{"joint": "false"}'])
 def test_parse_args_a_file_that_is_no_recipe_is_refused(
     content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -61,7 +79,7 @@ def test_parse_args_a_file_that_is_no_recipe_is_refused(
     with pytest.raises(SystemExit):
         parse_args(["--output_dir", "x", "--recipe", str(tmp_path / "recipe.json")])
     said = capsys.readouterr().err
-    assert "give a recipe.json of a run" in said or "learning_rate is -1.0; it must be above 0" in said
+    assert "give a recipe.json of a run" in said or "it must be above 0" in said or "it must be true or false" in said
 
 
 def test_parse_args_several_trackers_all_or_none() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 
 import pytest
@@ -164,6 +166,24 @@ SENTENCES: list[tuple[dict[str, object], str]] = [
 def test_recipe_says_what_a_field_must_be(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         Recipe().replace(**change)
+
+
+WRONG: dict[str, list[object]] = {  # by the type of a field
+    "str": [None, 1, True, ["hole"]],
+    "str | None": [1, False, ["masks"]],
+    "bool": [None, 1, 0.0, "false"],
+    "int": [None, 0.5, True, "8", math.nan],
+    "float": [None, True, "1e-3", [], math.nan, math.inf],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(field.name, value) for field in dataclasses.fields(Recipe) for value in WRONG[str(field.type)]]
+)
+def test_recipe_takes_values_of_a_fields_type_alone(name: str, value: object) -> None:
+    kinds = "text|text, or nothing|true or false|a whole number|a number|finite"
+    with pytest.raises(ValueError, match=rf"^{name} is {re.escape(repr(value))}; it must be ({kinds}) \("):
+        Recipe().replace(**{name: value})
 
 
 def test_recipe_every_rule_has_its_sentence_tested() -> None:
