@@ -78,7 +78,7 @@ from inpaint_hub.training.run import (
     run_updates,
     settings_of,
 )
-from inpaint_hub.training.run_folder import FolderTakenError, claimed
+from inpaint_hub.training.run_folder import FolderTakenError, claimed, writing_to
 from inpaint_hub.training.sync_batchnorm import synchronize_batchnorm
 from inpaint_hub.training.train_step import Networks, mean_over_processes
 
@@ -254,11 +254,9 @@ def begin_records(run: Run, state: TrainingState) -> None:
     """Start metrics.jsonl, recipe.json and the trackers, with no row from after the checkpoint."""
     if run.accelerator.is_main_process:
         recipe = json.dumps(run.recipe.to_dict(), indent=1) + "\n"
-        try:
+        with writing_to(run.args.output_dir):
             write_atomically(recipe.encode(), run.args.output_dir / "recipe.json")  # first: it makes the folder a run's
             write_rows(run.args.output_dir / "metrics.jsonl", state.history)
-        except OSError as error:
-            sys.exit(f"cannot write to {run.args.output_dir}: {error}; make room, and the same command goes on")
     run.accelerator.init_trackers(
         "inpaint-hub",
         config={name: value for name, value in run.recipe.to_dict().items() if value is not None},
@@ -281,8 +279,8 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest, 
         for group in (group for optimizer in run.networks.generator_optimizers for group in optimizer.param_groups):
             group["lr"] = learning_rate
         updates = recipe.updates_at(state.images_seen / run.total_images)
-        if recipe.interpolation < 1 and state.before_adversarial is None and {"adversarial", "joint"} & {*updates}:
-            state.before_adversarial = {name: weight.clone() for name, weight in run.averaged.named_parameters()}
+        if recipe.interpolation < 1:
+            state.keep_before_adversarial(updates, run.averaged)
         row_is_due = (state.step + 1) % args.logging_steps == 0
         batch = next(batches)
         state.batchnorm_frozen = run.batchnorm_is_frozen(state.images_seen)
@@ -306,9 +304,10 @@ def train(run: Run, state: TrainingState, places: list[Any], stop: StopRequest, 
             stop_if_broken(means, state, args.output_dir)
             row = state.row(means, state.images_seen / run.epoch_images, learning_rate, recipe.adversarial_loss)
             if accelerator.is_main_process:
-                if validation_is_due:
-                    row |= validated(run, state)
-                report(state.history, recipe, args.output_dir, bar.write)
+                with writing_to(args.output_dir):
+                    if validation_is_due:
+                        row |= validated(run, state)
+                    report(state.history, recipe, args.output_dir, bar.write)
             row = {name: value for name, value in row.items() if name != "step"}  # a word that trackio keeps to itself
             accelerator.log(row, step=state.images_seen)
             state.restart_clock()
@@ -359,7 +358,7 @@ def validated(run: Run, state: TrainingState) -> dict[str, float]:
     if metric and metric not in figures:
         sys.exit(f"{len(shown)} validation images have no {metric}; name another figure with --save_best")
     if metric and state.is_best(metric, figures[metric]):
-        facts = card_facts(run, state) | {"curves": None}
+        facts = card_facts(run, state) | {"curves": None, "samples": None}  # pictures that are not in this folder
         facts["note"] = f"The weights with the best {metric} of validation, {state.best}, of this run."
         save_model(copy.deepcopy(generator), run.parts()["discriminator"], facts, run.args.output_dir / "best")
     return figures

@@ -6,6 +6,7 @@ It is handed a run, and knows no accelerate.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import platform
 import shutil
@@ -26,6 +27,7 @@ from .training.build import AnyDiscriminator
 from .training.ema import interpolate, to_half
 from .training.history import TrainingState
 from .training.run import Run, recalibrated
+from .training.run_folder import writing_to
 
 
 def push_on_the_way(run: Run, state: TrainingState, tell: Callable[[str], object]) -> None:
@@ -61,8 +63,9 @@ def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
     holes = evaluation_holes(len(images.test), side, run.holes_at(side))
     facts["figures"] = evaluate_methods({"this model": published}, downscale(images.test, side), holes)
     samples = downscale(images.validation[:SAMPLES], side)
-    validate(published, samples, run.holes_at(side), args.output_dir / "samples.png")
-    save_model(published, run.parts()["discriminator"], facts, args.output_dir)
+    with writing_to(args.output_dir):
+        validate(published, samples, run.holes_at(side), args.output_dir / "samples.png")
+        save_model(published, run.parts()["discriminator"], facts, args.output_dir)
     print(*images.messages(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
     if args.push_to_hub:
         try:
@@ -102,7 +105,8 @@ def save_model(
 ) -> None:
     """Make FOLDER a model folder: the generator, its card, and the discriminator in a folder of its own.
 
-    All is written aside and then moved into place. A card that was edited since is kept as README.edited.md.
+    All is written aside and then moved into place. A card that was edited since is kept as README.edited.md, or as
+    README.edited-2.md where that is taken.
     """
     aside = folder / ".model.partial"
     shutil.rmtree(aside, ignore_errors=True)
@@ -113,7 +117,8 @@ def save_model(
     discriminator.save_pretrained(aside / "discriminator")
     card = folder / "README.md"
     if card.is_file() and is_edited(card.read_text(encoding="utf-8")):
-        card.replace(folder / "README.edited.md")
+        names = ("README.edited.md", *(f"README.edited-{number}.md" for number in itertools.count(2)))
+        card.replace(next(folder / name for name in names if not (folder / name).exists()))
     (folder / "discriminator").mkdir(exist_ok=True)
     for path in sorted(path for path in aside.rglob("*") if path.is_file()):
         path.replace(folder / path.relative_to(aside))

@@ -35,6 +35,11 @@ def test_save_model_replaces_a_model_and_keeps_an_edited_card(tmp_path: Path) ->
     third = save(3)
     assert third["README.edited.md"].endswith(b"My own words.")
     assert b"Number 3." in third["README.md"]
+    (tmp_path / "README.md").write_bytes(b"Another card.")
+    fourth = save(4)
+    assert fourth["README.edited.md"] == third["README.edited.md"]
+    assert fourth["README.edited-2.md"] == b"Another card."
+    assert b"Number 4." in fourth["README.md"]
 
 
 @pytest.mark.parametrize("make", [Generator, ContextEncoder])

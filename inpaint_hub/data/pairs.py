@@ -35,14 +35,17 @@ def read_pairs(folder: Path, side: int) -> Pairs:
         The pairs, in the order of their names.
 
     Raises:
-        ValueError: no folder, a photo without a mask, a mask of another size, or one without hole or known pixels.
+        ValueError: no folder, a photo without a mask, two of one name, a mask of another size, or one without hole or
+            known pixels.
     """
     if not folder.expanduser().is_dir():
         raise ValueError(f"{folder} is no folder here; give one with photos and masks, as cat.jpg and cat_mask.png")
     files = sorted(path for path in visible_files(folder.expanduser(), set(), []) if path.suffix.lower() in PICTURES)
     names = {path: path.relative_to(folder.expanduser()).as_posix() for path in files}
-    masks = {plain_stem(name): path for path, name in names.items() if is_mask_name(name)}
-    photos = {plain_stem(name): path for path, name in names.items() if not is_mask_name(name)}
+    masks, photos = (
+        _by_stem({path: name for path, name in names.items() if is_mask_name(name) == masked})
+        for masked in (True, False)
+    )
     if not photos or photos.keys() - masks.keys():
         alone = (
             ", ".join(sorted(names[photos[stem]] for stem in photos.keys() - masks.keys())[:5]) or "no photos at all"
@@ -66,3 +69,14 @@ def read_pairs(folder: Path, side: int) -> Pairs:
         images.append(tensor(square(photo, side)))
         holes.append(torch.from_numpy(hole.copy())[None])
     return Pairs(torch.stack(images), torch.stack(holes))
+
+
+def _by_stem(names: dict[Path, str]) -> dict[str, Path]:
+    """Files by what they show. Raises `ValueError` where two of them go by the same name."""
+    found: dict[str, Path] = {}
+    for path, name in names.items():
+        stem = plain_stem(name)
+        if stem in found:
+            raise ValueError(f"{names[found[stem]]} and {name} go by the same name; rename one, and its mask")
+        found[stem] = path
+    return found

@@ -79,6 +79,13 @@ class TrainingState:
         self.history.append(row)
         return row
 
+    def keep_before_adversarial(self, updates: Sequence[str], averaged: torch.nn.Module) -> None:
+        """Keep the weights with which the adversarial phase begins; in a run that was lengthened it begins again."""
+        if not {"adversarial", "joint"} & {*updates}:
+            self.before_adversarial = None
+        elif self.before_adversarial is None:
+            self.before_adversarial = {name: weight.clone() for name, weight in averaged.named_parameters()}
+
     def is_best(self, metric: str, value: float) -> bool:
         """Count a validation, and tell whether its figure `metric` is the best so far; of features, the lowest is."""
         if self.best_metric not in (None, metric):  # a resumed run may ask for another one

@@ -7,9 +7,12 @@ import fcntl
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from . import checkpoint
 
@@ -70,6 +73,15 @@ def claimed(folder: Path) -> Iterator[None]:
                 (folder / LOCK).unlink()
                 if made:
                     folder.rmdir()
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """End the program with a sentence where the folder of a run cannot be written to, since its disk is full, say."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        sys.exit(f"cannot write to {folder}: {error}; make room, and the same command goes on from the last checkpoint")
 
 
 def _is_ours(folder: Path) -> bool:

@@ -54,6 +54,14 @@ def test_read_pairs_says_what_is_missing(mask: str | None, size: tuple[int, int]
         read_pairs(tmp_path, 16)
 
 
+@pytest.mark.parametrize("other", ["b/cat.png", "cat.jpg", "b/cat_mask.png"])
+def test_read_pairs_refuses_two_of_one_name(other: str, tmp_path: Path) -> None:
+    write(tmp_path, "cat.png", "cat_mask.png")
+    write(tmp_path, other, None)
+    with pytest.raises(ValueError, match=r"cat.* and .*cat.* go by the same name; rename one"):
+        read_pairs(tmp_path, 16)
+
+
 def test_read_pairs_refuses_no_folder_and_an_empty_mask(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no folder here"):
         read_pairs(tmp_path / "nowhere", 16)

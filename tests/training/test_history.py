@@ -127,3 +127,17 @@ def test_load_a_checkpoint_from_before_there_was_a_best_one() -> None:
     state = TrainingState()
     state.load(old | {"step": 3}, torch.device("cpu"))
     assert (state.step, state.best) == (3, None)
+
+
+def test_keep_before_adversarial_follows_a_run_that_is_lengthened() -> None:
+    averaged = torch.nn.Linear(1, 1)
+    state = TrainingState()
+
+    def kept(*updates: str) -> float | None:
+        torch.nn.init.constant_(averaged.weight, averaged.weight.item() + 1)
+        state.keep_before_adversarial(updates, averaged)
+        return None if state.before_adversarial is None else state.before_adversarial["weight"].item()
+
+    torch.nn.init.constant_(averaged.weight, 0)
+    assert [kept("reconstruct"), kept("discriminate", "joint"), kept("discriminate", "joint")] == [None, 2, 2]
+    assert [kept("real", "fake"), kept("reconstruct", "real", "fake", "adversarial")] == [None, 5]

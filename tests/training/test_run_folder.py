@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from paths import ROOT
+from safetensors.torch import save_file
 
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.recipes import Recipe
-from inpaint_hub.training.run_folder import LOCK, WRITTEN, FolderTakenError, claimed
+from inpaint_hub.training.run_folder import LOCK, WRITTEN, FolderTakenError, claimed, writing_to
 
 
 def hold(folder: Path) -> subprocess.Popen[str]:
@@ -82,3 +86,17 @@ def test_claimed_a_folder_that_cannot_be_made_is_told(name: str, tmp_path: Path)
     says = pytest.raises(FolderTakenError, match=r"--output_dir .* cannot be made .*; choose another one")
     with says, claimed(tmp_path / name):
         pass
+
+
+@pytest.mark.parametrize(
+    "write", [lambda path: path.write_bytes(bytes(9999)), lambda path: save_file({"weight": torch.zeros(9999)}, path)]
+)
+def test_writing_to_a_full_disk_ends_with_a_sentence(write: Callable[[Path], object], tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    says = pytest.raises(SystemExit, match=r"cannot write to runs/mine: .*; make room, and the same command goes on")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # as if the disk had no more room
+    try:
+        with says, writing_to(Path("runs/mine")):
+            write(tmp_path / "file")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
