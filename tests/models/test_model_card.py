@@ -64,6 +64,14 @@ def test_a_card_names_the_feature_network_that_the_losses_look_through(tmp_path:
     assert "EfficientNet-Lite0, trained on ImageNet" in (tmp_path / "README.md").read_text()
 
 
+def test_a_card_says_that_holes_of_a_folder_are_as_large_as_its_masks(tmp_path: Path) -> None:
+    recipe = PRESETS["paper"].replace(holes="rectangle:1, folder:1", mask_dir="masks").to_dict()
+    Generator().save_pretrained(tmp_path, model_card_kwargs=FACTS | {"recipe": recipe})
+    card = " ".join((tmp_path / "README.md").read_text().split())
+    masks = "or, where they were from a folder of masks, as large as those (rectangle:1, folder:1). It takes images"
+    assert f"holes of 12 to 24 px {masks}" in card
+
+
 def test_a_card_shows_curves_and_samples_where_it_was_given_them(tmp_path: Path) -> None:
     Generator().save_pretrained(tmp_path, model_card_kwargs=FACTS | {"curves": "errors.png", "samples": None})
     assert "](errors.png)" in (tmp_path / "README.md").read_text()
