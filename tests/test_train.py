@@ -267,6 +267,36 @@ def test_a_run_that_ends_before_its_resolution_grows_says_how_large_the_holes_we
 
 
 @pytest.mark.slow
+def test_a_run_that_stops_early_before_its_resolution_grows_says_how_large_the_holes_were(
+    pictures: Path, tmp_path: Path
+) -> None:
+    growing = ("--preset", "photos", "--resolution", "32", "--resolution_schedule", "16:60")
+    growing += ("--hole_min", "8", "--hole_max", "16", "--learning_rate", "1e-12")  # no validation is better
+    early = ("--save_best", "psnr_hole", "--early_stopping_patience", "1", "--validation_steps", "1")
+    printed = start(pictures, tmp_path / "run", *growing, *early).communicate(timeout=280)[0]
+    assert "no better psnr_hole in 1 validations" in printed, printed
+    for folder in (tmp_path / "run", tmp_path / "run" / "best"):
+        assert json.loads((folder / "config.json").read_text())["largest_hole"] == 8
+        assert "squares of 16 px with holes of 4 to 8 px" in (folder / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_run_with_frozen_batch_norm_that_is_shortened_ends_as_one_of_that_length(
+    pictures: Path, tmp_path: Path
+) -> None:
+    frozen = ("--preset", "photos", "--resolution", "16", "--resolution_schedule", "", "--lr_decay_from", "1")
+    frozen += ("--hole_min", "4", "--hole_max", "8", "--batchnorm_frozen_from", "0.99")  # of 12 updates none
+    stop_at(start(pictures, tmp_path / "run", *frozen), tmp_path / "run", 12, signal.SIGKILL)
+    for folder in (tmp_path / "run", tmp_path / "straight"):
+        process = start(pictures, folder, *frozen, "--max_train_steps", "12")
+        printed = process.communicate(timeout=280)[0]
+        assert process.returncode == 0, printed
+    assert "resumed at" not in printed
+    one, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("run", "straight"))
+    assert one == other
+
+
+@pytest.mark.slow
 def test_a_request_to_stop_that_is_delivered_twice_is_one(pictures: Path, tmp_path: Path) -> None:
     process = start(pictures, tmp_path / "run", "--max_train_steps", "4000", "--num_train_epochs", "1000")
     while not checkpoint.every(tmp_path / "run"):
