@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+from inpaint_hub.flags import place
 from inpaint_hub.methods import DEFAULT
 from inpaint_hub.methods.registry import get_method
 from inpaint_hub.web.page import build, launch_options
@@ -33,6 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Open the page that fills holes in photos.")
     parser.add_argument(
         "--model",
+        type=place,
         default=os.environ.get("INPAINT_MODEL") or DEFAULT,
         help="a shipped name or another method, a local folder, or owner/model on the Hub, which fills unless a visitor"
         f" chooses another (default: $INPAINT_MODEL, or {DEFAULT})",

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from . import flags
 from .methods import DEFAULT, NAMES, TELEA
 from .pretrained import shipped
 
@@ -75,23 +76,38 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = FILL, EPILOG
     parser.add_argument(
-        "image", metavar="IMAGE", help="a photo, a folder of photos, or - for a photo on standard input"
+        "image",
+        type=flags.place,
+        metavar="IMAGE",
+        help="a photo, a folder of photos, or - for a photo on standard input",
     )
-    parser.add_argument("mask", metavar="MASK", help="its mask, a folder of masks, one mask for all, or -")
     parser.add_argument(
-        "--output", required=True, help="the file to write, a folder if it ends in /, or - for standard output"
+        "mask", type=flags.place, metavar="MASK", help="its mask, a folder of masks, one mask for all, or -"
     )
+    parser.add_argument(
+        "--output", type=flags.place, required=True,
+        help="the file to write, a folder if it ends in /, or - for standard output",
+    )  # fmt: skip
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--method",
+        type=flags.place,
         default=DEFAULT,
         help=f"{', '.join(NAMES)} (default: {DEFAULT}{', as PyPatchMatch is not installed' * (DEFAULT == TELEA)})",
     )
-    which.add_argument("--checkpoint", metavar="MODEL", help="a model of your own: its folder, or owner/model")
-    parser.add_argument("--seed", type=int, default=0, help="for methods that draw at random (default: 0)")
-    parser.add_argument("--dilate", type=px, default=0, metavar="PX", help="grow the hole by this in every direction")
+    which.add_argument(
+        "--checkpoint", type=flags.place, metavar="MODEL", help="a model of your own: its folder, or owner/model"
+    )
+    parser.add_argument("--seed", type=flags.seed, default=0, help="for methods that draw at random (default: 0)")
     parser.add_argument(
-        "--feather", type=px, default=0, metavar="PX", help="soften the seam by this far into the hole, not outside it"
+        "--dilate", type=flags.px, default=0, metavar="PX", help="grow the hole by this in every direction"
+    )
+    parser.add_argument(
+        "--feather",
+        type=flags.px,
+        default=0,
+        metavar="PX",
+        help="soften the seam by this far into the hole, not outside it",
     )
     parser.add_argument(
         "--invert-mask",
@@ -104,12 +120,12 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="write again what is already there")
     parser.add_argument("--recursive", action="store_true", help="in a folder: fill its subfolders, too")
     parser.add_argument(
-        "--jobs", type=count, metavar="N",
+        "--jobs", type=flags.count, metavar="N",
         help="in a folder: fill N photos at once, each in a process of one thread that takes about 0.3 GB, 0.9 GB with"
         " a network, and 0.1 GB a megapixel (default: a process for each core)",
     )  # fmt: skip
     parser.add_argument(
-        "--shard", type=shard, default=(1, 1), metavar="I/N",
+        "--shard", type=flags.shard, default=(1, 1), metavar="I/N",
         help="in a folder: fill every N-th photo, beginning with the I-th; N such commands, anywhere, fill all",
     )  # fmt: skip
 
@@ -119,18 +135,22 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = COMPARE
     parser.add_argument(
-        "data", nargs="?", default="uoft-cs/cifar10", metavar="DATA",
+        "data", nargs="?", type=flags.place, default="uoft-cs/cifar10", metavar="DATA",
         help="a data set on the Hub, or a folder (default: uoft-cs/cifar10)",
     )  # fmt: skip
-    parser.add_argument("--output", type=Path, required=True, help="the folder to write, new or empty")
-    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="names, folders, owner/model (default: all)")
+    parser.add_argument("--output", type=flags.path, required=True, help="the folder to write, new or empty")
+    parser.add_argument(
+        "--methods", nargs="+", type=flags.place, metavar="METHOD", help="names, folders, owner/model (default: all)"
+    )
     parser.add_argument("--resolution", type=int, default=32, help="images are cut to their centre square of this side")
     parser.add_argument("--holes", default="rectangle", help="kinds by weight, as in training (default: rectangle)")
     parser.add_argument("--sides", type=int, nargs=2, default=(8, 16), metavar=("MIN", "MAX"), help="of rectangles, px")
-    parser.add_argument("--mask_dir", help="folder of masks, where the kind folder is among the holes")
+    parser.add_argument(
+        "--mask_dir", type=flags.place, help="folder of masks, where the kind folder is among the holes"
+    )
     parser.add_argument("--split", default="test", choices=("validation", "test"))
-    parser.add_argument("--count", type=int, help="images, the first of the split (default: all)")
-    parser.add_argument("--seed", type=int, default=0, help="of the split and the fills (default: 0)")
+    parser.add_argument("--count", type=flags.count, help="images, the first of the split (default: all)")
+    parser.add_argument("--seed", type=flags.seed, default=0, help="of the split and the fills (default: 0)")
     parser.add_argument(
         "--perceptual", action="store_true", help="LPIPS and Inception's FID, too; downloads their weights"
     )
@@ -142,9 +162,12 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = EXPORT
     parser.add_argument(
-        "model", metavar="MODEL", help=f"a shipped model ({', '.join(shipped())}), a folder, or owner/model"
+        "model",
+        type=flags.place,
+        metavar="MODEL",
+        help=f"a shipped model ({', '.join(shipped())}), a folder, or owner/model",
     )
-    parser.add_argument("--output", type=Path, required=True, help="the .onnx or .pt2 file to write")
+    parser.add_argument("--output", type=flags.path, required=True, help="the .onnx or .pt2 file to write")
     parser.add_argument("--overwrite", action="store_true", help="write it again if it is already there")
 
 
@@ -157,30 +180,6 @@ def _add_space(parser: argparse.ArgumentParser) -> None:
         "--model", required=True, metavar="OWNER/MODEL", help="a public model on the Hub, or a shipped one, by its name"
     )
     parser.add_argument("--dry_run", action="store_true", help="print the files, and send nothing")
-
-
-def px(text: str) -> int:
-    """A number of pixels, 0 or more; argparse names this function in its error."""
-    value = int(text)
-    if value < 0:
-        raise ValueError
-    return value
-
-
-def count(text: str) -> int:
-    """A number of processes, 1 or more; argparse names this function in its error."""
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
-
-
-def shard(text: str) -> tuple[int, int]:
-    """A part of several, as I/N; argparse names this function in its error."""
-    number, total = map(int, text.split("/"))
-    if not 1 <= number <= total:
-        raise ValueError
-    return number, total
 
 
 def fill(args: argparse.Namespace) -> int:

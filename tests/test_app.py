@@ -33,6 +33,12 @@ def test_the_model_comes_from_the_environment_unless_it_is_named(monkeypatch: py
     assert app.parse_args().model == "owner/other"
 
 
+def test_the_model_may_be_in_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setattr(sys, "argv", ["app.py", "--model=~/model"])
+    assert app.parse_args().model == "/home/me/model"
+
+
 def test_the_default_method_is_guided_unless_its_library_is_missing() -> None:
     assert ("guided" if find_spec("patchmatch") else "telea") == app.DEFAULT  # as on the command line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import signal
@@ -15,7 +16,7 @@ import pytest
 from paths import ROOT
 from PIL import Image, ImageDraw
 
-from inpaint_hub import METHODS
+from inpaint_hub import METHODS, cli
 from inpaint_hub.methods import DEFAULT
 
 HOLE = (8, 6, 16, 14)
@@ -220,7 +221,11 @@ def test_a_checkpoint_is_a_model_of_ones_own(tmp_path: Path) -> None:
     ("arguments", "code", "says"),
     [
         (["photo.png", "mask.png", "--output", "x.png", "--method", "sorcery"], 1, "'sorcery' is no method (telea"),
-        (["photo.png", "mask.png", "--output", "x.png", "--dilate", "-1"], 2, "--dilate: invalid px value: '-1'"),
+        (
+            ["photo.png", "mask.png", "--output", "x.png", "--dilate", "-1"],
+            2,
+            "--dilate: it is '-1'; give a whole number from 0 to 1000000",
+        ),
         (["photo.png", "mask.png"], 2, "required: --output"),
         (["nothing.png", "mask.png", "--output", "x.png"], 1, "No such file or directory: 'nothing.png'"),
         (["photo.png", "mask.png", "--output", "x.xyz"], 1, "x.xyz ends in no picture format that can be written"),
@@ -232,8 +237,16 @@ def test_a_checkpoint_is_a_model_of_ones_own(tmp_path: Path) -> None:
             "photo.png is a file; for a folder of photos give a folder",
         ),
         (["photos", "mask.png", "--output", "out", "--png"], 1, "several photos would be written as a.png"),
-        (["photos", "mask.png", "--output", "out", "--jobs", "0"], 2, "--jobs: invalid count value: '0'"),
-        (["photos", "mask.png", "--output", "out", "--shard", "3/2"], 2, "--shard: invalid shard value: '3/2'"),
+        (
+            ["photos", "mask.png", "--output", "out", "--jobs", "0"],
+            2,
+            "--jobs: it is '0'; give a whole number from 1 to",
+        ),
+        (
+            ["photos", "mask.png", "--output", "out", "--shard", "3/2"],
+            2,
+            "--shard: it is '3/2'; give I/N with I from 1 to N",
+        ),
         (["photos", "mask.png", "--output", "out", "--method", "sorcery"], 1, "'sorcery' is no method (telea"),
         (["-", "-", "--output", "x.png"], 1, "image and mask are both -"),
         (["-", "mask.png", "--output", "out/"], 1, "standard input has no name to write in out/; give a file's name"),
@@ -253,6 +266,66 @@ def test_a_wrong_command_line_is_told_in_a_sentence(tmp_path: Path, arguments: l
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# Every place that a command takes, written as no shell expands it, or as a quoted one.
+PLACES = {
+    "fill": ["~/a", "~/b", "--output=~/c", "--checkpoint=~/d"],
+    "compare": ["~/a", "--output=~/b", "--mask_dir=~/c", "--methods", "~/d", "telea"],
+    "export": ["~/a", "--output=~/b"],
+}
+METHOD = ["a", "b", "--output=c", "--method=~/d"]  # fill's other way to name a model
+COMMANDS = [*PLACES.items(), ("fill", METHOD)]
+
+
+@pytest.mark.parametrize(("command", "words"), COMMANDS)
+def test_main_puts_the_users_home_into_every_place(
+    command: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[argparse.Namespace] = []
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setattr(cli, command, lambda args: found.append(args) or 0)
+    assert cli.main([command, *words]) == 0
+    shown = str(vars(found[0]))
+    assert "~" not in shown
+    assert shown.count("/home/me/") == "".join(words).count("~")
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "number"),
+    [(command, words, number) for command, words in COMMANDS for number, word in enumerate(words) if "~" in word],
+)
+def test_main_refuses_an_empty_place(
+    command: str, words: list[str], number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*words]
+    words[number] = words[number].partition("~")[0]  # as "--output=$FOLDER" is where there is no such variable
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, *words])
+    assert ended.value.code == 2
+    assert "it is empty, as a variable of the shell that is not set; give a value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["-1", "9" * 20, "1e3", ""])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fill", "a", "b", "--output", "c", "--dilate"],
+        ["fill", "a", "b", "--output", "c", "--feather"],
+        ["fill", "a", "b", "--output", "c", "--seed"],
+        ["fill", "a", "b", "--output", "c", "--jobs"],
+        ["fill", "a", "b", "--output", "c", "--shard"],
+        ["compare", "--output", "c", "--seed"],
+        ["compare", "--output", "c", "--count"],
+    ],
+)
+def test_main_refuses_a_number_that_cannot_be(
+    words: list[str], number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*words[:-1], f"{words[-1]}={number}"])
+    assert ended.value.code == 2
+    assert f"argument {words[-1]}: it is {number!r}; give " in capsys.readouterr().err
 
 
 def test_a_name_that_the_terminal_cannot_show_is_no_failure(tmp_path: Path) -> None:

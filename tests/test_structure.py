@@ -14,7 +14,7 @@ from paths import ROOT
 
 # A room is a package or a single module; it imports from itself, and from rooms of lower floors. First the lowest.
 FLOORS = [
-    ["imaging", "metrics", "files", "hardware", "worker", "pretrained"],
+    ["imaging", "metrics", "files", "flags", "hardware", "worker", "pretrained"],
     ["data", "models"],
     ["training", "methods", "hub", "export"],
     ["evaluation", "web", "batch", "inpaint_hub"],  # inpaint_hub: the public names of __init__.py
@@ -24,8 +24,8 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
     "gradio": {f"inpaint_hub.web.{name}" for name in ("blocks", "endpoints", "page", "page_events")},
-    "argparse": {"app", "inpaint_hub.cli", *(f"inpaint_hub.training.{name}" for name in ("arguments", "build", "run"))}
-    | {"train_accelerate"},
+    "argparse": {"app", "train_accelerate", "inpaint_hub.cli", "inpaint_hub.flags"}
+    | {f"inpaint_hub.training.{name}" for name in ("arguments", "build", "run")},
     "accelerate": {"train_accelerate"},
     "datasets": {"inpaint_hub.data.sources", "inpaint_hub.data.streaming"},
     "fsspec": {"inpaint_hub.data.sources"},

@@ -624,7 +624,7 @@ def test_weights_that_are_find_nonfinites_are_told_beside_the_checkpoint_that_is
         (["--report_to", "aim"], "--report_to aim is not installed"),
         (["--report_to", "tensorboard,crystal"], "--report_to crystal is no tracker; it takes aim"),
         (["--validation_steps", "-1"], "--validation_steps is -1; it takes 0 or more"),
-        (["--num_threads", "0"], "--num_threads is 0; it takes a number of 1 or more, all, or auto"),
+        (["--num_threads", "0"], "--num_threads is 0; it takes a number from 1 to 4096, all, or auto"),
         (["--num_threads", "many"], "--num_threads is many"),
         (["--early_stopping_patience", "3"], "--early_stopping_patience needs --save_best METRIC"),
         (["--validation_steps", "0", "--save_best", "psnr_hole"], "--validation_steps 0 turns validation off"),

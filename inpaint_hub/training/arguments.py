@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..flags import given, path, place, seed
 from .recipes import CHOICES, PRESETS, Recipe
 
 Flag = tuple[str, dict[str, Any]]
@@ -26,20 +27,23 @@ TRACKERS = {
 SWITCH: dict[str, Any] = {"action": "store_true"}
 FLAGS: dict[str, tuple[Flag, ...]] = {
     "run": (
-        ("output_dir", {"type": Path, "required": True, "help": "folder of the run: checkpoints, then the model"}),
+        ("output_dir", {"type": path, "required": True, "help": "folder of the run: checkpoints, then the model"}),
         ("dry_run", SWITCH | {"help": "print the recipe, time and memory, and train nothing"}),
         ("max_train_steps", {"type": int, "help": "iterations in all; overrides --num_train_epochs"}),
-        ("seed", {"type": int, "default": 0, "help": "of the split, the order, the holes and the first weights"}),
+        ("seed", {"type": seed, "default": 0, "help": "of the split, the order, the holes and the first weights"}),
         (
             "early_stopping_patience",
             {"type": int, "help": "end after so many validations no better in --save_best"},
         ),
     ),
     "data": (
-        ("train_data_dir", {"help": "a local folder of images or Parquet files, instead of --dataset_name"}),
-        ("dataset_config_name", {"help": "the data set's configuration, where it has several"}),
-        ("dataset_revision", {"help": "branch, tag or commit of a data set on the Hub"}),
-        ("image_column", {"help": "the data set's image column, where it has several"}),
+        (
+            "train_data_dir",
+            {"type": place, "help": "a local folder of images or Parquet files, instead of --dataset_name"},
+        ),
+        ("dataset_config_name", {"type": given, "help": "the data set's configuration, where it has several"}),
+        ("dataset_revision", {"type": given, "help": "branch, tag or commit of a data set on the Hub"}),
+        ("image_column", {"type": given, "help": "the data set's image column, where it has several"}),
         ("invert_masks", {"action": argparse.BooleanOptionalAction, "help": "take black as the hole in --mask_dir"}),
         ("streaming", SWITCH | {"help": "read the images as they are needed, never all at once"}),
         ("shuffle_block", {"type": int, "default": 4096, "help": "rows that a stream holds at a time, shuffled"}),
@@ -50,7 +54,7 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         ("checkpoints_total_limit", {"type": int, "default": 2, "help": "checkpoints to keep"}),
         (
             "resume_from_checkpoint",
-            {"default": "latest", "help": "a checkpoint's path, its name in OUTPUT_DIR, or latest"},
+            {"type": place, "default": "latest", "help": "a checkpoint's path, its name in OUTPUT_DIR, or latest"},
         ),
     ),
     "figures": (
@@ -63,13 +67,13 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
             "num_validation_images",
             {"type": int, "default": 1000, "help": "validation images to measure on"},
         ),
-        ("validation_pairs", {"type": Path, "help": "folder of own photos and masks to fill at every validation"}),
+        ("validation_pairs", {"type": path, "help": "folder of own photos and masks to fill at every validation"}),
         ("save_best", {"metavar": "METRIC", "help": "keep the model of the best validation in OUTPUT_DIR/best"}),
         (
             "report_to",
             {"default": "none", "help": f"trackers, comma between, all or none: {', '.join(TRACKERS)}"},
         ),
-        ("logging_dir", {"type": Path, "help": "where the trackers write; default OUTPUT_DIR/logs"}),
+        ("logging_dir", {"type": path, "help": "where the trackers write; default OUTPUT_DIR/logs"}),
     ),
     "machine": (
         (
@@ -90,8 +94,14 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
     "hub": (
         ("push_to_hub", SWITCH | {"help": "push the model to the Hub at the end"}),
         ("push_every", {"type": int, "help": "iterations between two pushes on the way"}),
-        ("hub_model_id", {"help": "owner/name of the model on the Hub; default: the output folder's name"}),
-        ("hub_token", {"help": "for models and data sets on the Hub; default: the one of `hf auth login`"}),
+        (
+            "hub_model_id",
+            {"type": given, "help": "owner/name of the model on the Hub; default: the output folder's name"},
+        ),
+        (
+            "hub_token",
+            {"type": given, "help": "for models and data sets on the Hub; default: the one of `hf auth login`"},
+        ),
         ("hub_private_repo", SWITCH | {"help": "make a new model repository private"}),
         ("hub_replace_card", SWITCH | {"help": "replace a card that was edited on the Hub, too"}),
         ("show_samples", SWITCH | {"help": "show samples.png, pictures of the data set, in the card, and push it"}),
@@ -113,6 +123,7 @@ RECIPE_GROUPS: dict[str, tuple[str, ...]] = {
         "batchnorm_frozen_from", "gradient_clip", "interpolation", "ema_half_life",
     ),
 }  # fmt: skip
+MOST_THREADS = 4096  # more than any machine has cores
 POSITIVE = (
     "max_train_steps", "logging_steps", "checkpointing_steps", "checkpoints_total_limit", "shuffle_block",
     "num_validation_images", "early_stopping_patience", "push_every",
@@ -133,7 +144,7 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, Recip
     )
     source = start.add_mutually_exclusive_group()
     source.add_argument("--preset", choices=PRESETS, default="cifar10", help="the recipe to start from")
-    source.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe.json, as every run writes it, instead")
+    source.add_argument("--recipe", type=path, metavar="FILE", help="a recipe.json, as every run writes it, instead")
     known, _ = start.parse_known_args(argv)
     try:
         preset = PRESETS[known.preset] if known.recipe is None else read_recipe(known.recipe)
@@ -157,7 +168,7 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, Recip
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe that a run wrote. Raises `ValueError` for a file that holds none."""
     try:
-        fields = json.loads(path.expanduser().read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
         unknown = {*fields} - {field.name for field in dataclasses.fields(Recipe)}
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"--recipe {path} cannot be read ({error}); give a recipe.json of a run") from error
@@ -197,7 +208,7 @@ def _parser(start: argparse.ArgumentParser, preset: Recipe, name: str) -> argpar
     for title, names in RECIPE_GROUPS.items():
         group = parser.add_argument_group(title, f"in brackets: {name}")
         for field in (fields[flag] for flag in names):
-            kind: dict[str, Any] = {"type": str if field.default is None else type(field.default)}
+            kind: dict[str, Any] = {"type": place if field.default is None else type(field.default)}
             if kind["type"] is bool:
                 kind = {"action": argparse.BooleanOptionalAction}
             if field.name in CHOICES:
@@ -221,8 +232,9 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f"--seed is {args.seed}; it takes 0 to {2**32 - 1}")
     if args.validation_steps is not None and args.validation_steps < 0:
         raise ValueError(f"--validation_steps is {args.validation_steps}; it takes 0 or more")
-    if args.num_threads not in ("all", "auto") and not (args.num_threads.isdecimal() and int(args.num_threads)):
-        raise ValueError(f"--num_threads is {args.num_threads}; it takes a number of 1 or more, all, or auto")
+    threads = args.num_threads
+    if threads not in ("all", "auto") and not (threads.isdecimal() and 1 <= int(threads) <= MOST_THREADS):
+        raise ValueError(f"--num_threads is {threads}; it takes a number from 1 to {MOST_THREADS}, all, or auto")
     if args.early_stopping_patience and not args.save_best:
         raise ValueError("--early_stopping_patience needs --save_best METRIC, the figure that is to get better")
     if args.validation_steps == 0 and (args.save_best or args.validation_pairs):

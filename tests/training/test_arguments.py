@@ -82,6 +82,47 @@ def test_parse_args_a_file_that_is_no_recipe_is_refused(
     assert "give a recipe.json of a run" in said or "it must be above 0" in said or "it must be true or false" in said
 
 
+PLACES = (
+    "output_dir", "train_data_dir", "dataset_name", "mask_dir", "init_from", "validation_pairs", "logging_dir",
+    "resume_from_checkpoint",
+)  # fmt: skip
+
+
+def test_parse_args_puts_the_users_home_into_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    args, recipe = parse_args(["--holes=folder", *(f"--{name}=~/{name}" for name in PLACES)])
+    assert {name: str(getattr(args, name)) for name in PLACES} == {name: f"/home/me/{name}" for name in PLACES}
+    assert (recipe.dataset_name, recipe.mask_dir) == ("/home/me/train_data_dir", "/home/me/mask_dir")
+
+
+def test_parse_args_reads_a_recipe_in_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "recipe.json").write_text(json.dumps(PRESETS["paper"].to_dict()))
+    assert parse_args(["--output_dir=x", "--recipe=~/recipe.json"])[1] == PRESETS["paper"]
+
+
+FREE = ("data_terms", "report_to", "resolution_schedule", "save_best")  # empty means none, or is refused later
+SWITCHES = [name for flags in FLAGS.values() for name, options in flags if "action" in options]
+SWITCHES += [name for name, value in PRESETS["paper"].to_dict().items() if isinstance(value, bool)]
+VALUES = {name for flags in FLAGS.values() for name, _ in flags} | {*PRESETS["paper"].to_dict(), "recipe", "preset"}
+
+
+@pytest.mark.parametrize("name", sorted(VALUES - {*SWITCHES, *FREE}))
+def test_parse_args_refuses_an_empty_value(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_args(["--output_dir=x", f"--{name}="])
+    assert ended.value.code == 2
+    assert name in capsys.readouterr().err.partition("error: ")[2]
+
+
+@pytest.mark.parametrize("value", ["-1", "9" * 20])
+@pytest.mark.parametrize("name", ["seed", "num_threads"])
+def test_parse_args_refuses_a_number_that_cannot_be(name: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_args(["--output_dir=x", f"--{name}={value}"])
+    assert f"number from {'0 to 4294967295' if name == 'seed' else '1 to 4096'}" in capsys.readouterr().err
+
+
 def test_parse_args_several_trackers_all_or_none() -> None:
     def trackers(words: str) -> list[str]:
         return parse_args(["--output_dir", "x", "--report_to", words])[0].report_to
