@@ -57,18 +57,36 @@ def main(arguments: list[str] | None = None) -> int:
     _add_compare(commands.add_parser("compare", help="measure several methods on the same holes"))
     _add_export(commands.add_parser("export", help="write a model as ONNX, for programs without Python"))
     _add_space(commands.add_parser("space", help="make a Space of the Hub with the page, or bring it up to date"))
+    _open_closed_streams()
     args = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):  # a file may have a name that they cannot encode
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     command: Callable[[argparse.Namespace], int] = args.run
     try:
-        return command(args)
+        return _flush(command(args))
     except KeyboardInterrupt:
         print(
             "\nstopped; nothing is half written, and for a folder the same command goes on from here", file=sys.stderr
         )
         return 130
+
+
+def _open_closed_streams() -> None:
+    """Give standard streams that are closed, as by >&-, the null device: what is printed would go into another."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  until the end
+
+
+def _flush(status: int) -> int:
+    """Write what was printed, and pass the status on: 1 where that fails, which at exit would be a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:  # the disk is full, or the program that reads has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left at exit
+        return status or _failed(f"standard output cannot be written ({error.strerror})")
+    return status
 
 
 def _add_fill(parser: argparse.ArgumentParser) -> None:
@@ -219,6 +237,8 @@ def _fill_stream(args: argparse.Namespace) -> int:
     if Path(args.image).is_dir():
         raise ValueError("a folder cannot go through standard input or output; give a mask and a folder to write to")
     output = Path(args.output)
+    if args.output == "-" and sys.__stdout__ is None:
+        raise ValueError("standard output is closed, so nothing can be written to -; give the name of a file")
     if args.output != "-":
         if args.output.endswith(("/", os.sep)) or output.is_dir():
             raise ValueError(f"standard input has no name to write in {args.output}; give a file's name")

@@ -358,3 +358,54 @@ def test_a_photo_comes_from_a_pipe_and_goes_into_one(tmp_path: Path, mask_too: b
     assert done.stderr.decode() == "-: 64 px filled by telea\n"
     result[6:14, 8:16], pixels[6:14, 8:16] = 0, 0
     assert np.array_equal(result, pixels)
+
+
+def in_shell(command: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run `fill` by a shell, which closes and redirects streams; output is buffered, as it is in a shell."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment["PYTHONPATH"] = str(ROOT)
+    line = f"set -o pipefail; {sys.executable} -m inpaint_hub.cli fill --method telea {command}"
+    return subprocess.run(["bash", "-c", line], cwd=cwd, capture_output=True, env=environment)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("what", ["photo.png mask.png", "photos mask.png --jobs 1", "photos mask.png --jobs 2"])
+def test_main_fills_where_standard_streams_are_closed(tmp_path: Path, what: str, closed: str) -> None:
+    for name in ("photo.png", "photos/a.png", "photos/b.png"):
+        photo_at(tmp_path / name)
+    mask_at(tmp_path / "mask.png")
+    done = in_shell(f"{what} --output out/ {closed}", tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) in (["photo.png"], ["a.png", "b.png"])
+
+
+def test_main_writes_no_words_into_a_picture_where_standard_error_is_closed(tmp_path: Path) -> None:
+    photo_at(tmp_path / "photo.png")
+    mask_at(tmp_path / "mask.png")
+    done = in_shell("photo.png mask.png --output - 2>&-", tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.endswith(b"IEND\xaeB`\x82")
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("- mask.png --output out.png <&-", "standard input is empty"),
+        ("- mask.png --output out.png </dev/null", "standard input is empty"),
+        ("photo.png mask.png --output - >&-", "standard output is closed"),
+        ("photo.png mask.png --output - >/dev/full", "No space left on device"),
+        ("photo.png mask.png --output out.png >/dev/full", "standard output cannot be written (No space left"),
+        ("photo.png mask.png --output - | true", "Broken pipe"),
+        ("photo.png mask.png --output out.png | true", "standard output cannot be written (Broken pipe)"),
+        ("photos mask.png --output out | true", "standard output cannot be written (Broken pipe)"),
+    ],
+)
+def test_main_says_in_a_sentence_that_a_standard_stream_does_not_serve(tmp_path: Path, command: str, says: str) -> None:
+    for name in ("photo.png", "photos/a.png"):
+        photo_at(tmp_path / name)
+    mask_at(tmp_path / "mask.png")
+    done = in_shell(command, tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("inpaint-hub: ")
+    assert says in line

@@ -91,6 +91,8 @@ def read(path: str | Path, max_pixels: int | None = None) -> Photo:
 
 def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     """Read the photo in a file's bytes; `name` is for the errors. For the rest see `read`."""
+    if not data:
+        raise ValueError(f"{name} is empty; give a picture")
     image, orientation, stored_size = _opened(data, name, max_pixels)
     turn = TURNS.get(orientation)
     bits = deep_color.bits_of(image, data)
