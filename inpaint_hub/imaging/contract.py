@@ -150,13 +150,12 @@ def _values(image: Any) -> np.ndarray:
     if _is_pil(image):
         values = pixels_of(image)[None]
     elif _is_tensor(image):
-        shape = tuple(image.shape)
+        values, shape = _values_of_tensor("image", image), tuple(image.shape)
         if len(shape) not in (3, 4) or shape[-3] not in (1, 3, 4):
             raise ValueError(f"image is a tensor {shape}; give (3, H, W) or (N, 3, H, W), channels first")
-        values = image.detach().cpu()
-        values = (values.float() if values.is_floating_point() else values).numpy()
         values = np.moveaxis(values.reshape(-1, *shape[-3:]), 1, -1)
     elif isinstance(image, np.ndarray):
+        image = _plain_array("image", image)
         if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
             raise ValueError(f"image is an array {image.shape}; give (H, W), (H, W, 3) or (H, W, 4), channels last")
         values = image.reshape(1, *image.shape[:2], -1) if image.size else image[None, ..., None]
@@ -172,19 +171,43 @@ def _values(image: Any) -> np.ndarray:
     return values
 
 
+def _plain_array(name: str, array: np.ndarray) -> np.ndarray:
+    """The array without the arithmetic of a subclass. Raises `ValueError` for one whose own mask would go lost."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise ValueError(
+            f"{name} is a MaskedArray, and its own mask may mean known or hole; give {name}.data, and join what"
+            f" is to be filled of numpy.ma.getmaskarray({name}) to the mask"
+        )
+    return np.asarray(array)
+
+
+def _values_of_tensor(name: str, tensor: Any) -> np.ndarray:
+    """The tensor's values; half precisions, which NumPy lacks, as float32. Raises `ValueError` for one without them."""
+    kinds = {
+        "nested": tensor.is_nested, "sparse": "strided" not in str(tensor.layout), "quantized": tensor.is_quantized,
+        "meta": tensor.is_meta,
+    }  # fmt: skip
+    for kind in (kind for kind, is_so in kinds.items() if is_so):
+        raise ValueError(f"{name} is a {kind} tensor; give a dense one that holds its values (to_dense, dequantize)")
+    values: np.ndarray = (tensor.float() if tensor.is_floating_point() else tensor).numpy(force=True)
+    return values
+
+
 def _hole(mask: Any, batch: int, height: int, width: int) -> np.ndarray:
     """(N, H, W) bool: True where the mask is above half of its range."""
-    if isinstance(mask, Mapping):
+    if isinstance(mask, Mapping) and not hasattr(mask, "shape"):  # SciPy has matrices that are mappings
         values = decode_run_lengths(mask)
     elif _is_pil(mask):
         values = _pil_mask(mask)
     elif _is_tensor(mask):
-        values = mask.detach().cpu()
-        values = (values.float() if values.is_floating_point() else values).numpy()
+        values = _values_of_tensor("mask", mask)
     elif isinstance(mask, np.ndarray):
-        values = mask
+        values = _plain_array("mask", mask)
     else:
-        raise ValueError(f"mask is a {type(mask).__name__}; give a PIL image, a NumPy array or a tensor, True = hole")
+        raise ValueError(
+            f"mask is a {type(mask).__name__}; give a PIL image, a NumPy array, a tensor or COCO's run lengths (a"
+            " dictionary of size and counts), True = hole"
+        )
     values = _one_channel(values, batch, height, width)
     if values.dtype.kind == "b":
         values = values.view(np.uint8) != 0  # Pillow's True has all bits set, with which libraries of C miscount

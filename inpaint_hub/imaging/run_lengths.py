@@ -29,13 +29,27 @@ def decode_run_lengths(mask: Mapping[str, Any]) -> np.ndarray:
             f"mask is a dictionary of {', '.join(map(str, mask)) or 'nothing'};"
             f" COCO's run lengths have size and counts{more}"
         )
-    height, width = (int(side) for side in mask["size"])
+    height, width = _whole_numbers(mask, "size", "the height and the width")
     counts = mask["counts"]
-    lengths = _decompress(counts) if isinstance(counts, (str, bytes)) else [int(count) for count in counts]
-    if sum(lengths) != height * width or min(lengths, default=0) < 0:
+    if isinstance(counts, (str, bytes)):
+        lengths = _decompress(counts)
+    else:
+        lengths = _whole_numbers(mask, "counts", "a list of lengths, or COCO's string")
+    if sum(lengths) != height * width or min(height, width, *lengths) < 0:
         raise ValueError(f"mask's run lengths add up to {sum(lengths)} pixels, but its size is {height}×{width}")
     runs = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
     return runs.reshape(width, height).T
+
+
+def _whole_numbers(mask: Mapping[str, Any], name: str, wanted: str) -> list[int]:
+    """The numbers that a mask has under a name. Raises `ValueError` for anything else."""
+    try:
+        numbers = [int(number) for number in mask[name]]
+    except (TypeError, ValueError, OverflowError):
+        numbers = []
+    if not numbers or (name == "size" and len(numbers) != 2):
+        raise ValueError(f"mask's {name} is {mask[name]!r:.80}; give {wanted}")
+    return numbers
 
 
 def _decompress(counts: str | bytes) -> list[int]:
@@ -45,7 +59,7 @@ def _decompress(counts: str | bytes) -> list[int]:
     """
     lengths: list[int] = []
     value = shift = 0
-    for character in counts.encode("ascii") if isinstance(counts, str) else counts:
+    for character in counts.encode() if isinstance(counts, str) else counts:
         bits = character - 48
         if not 0 <= bits < 64:
             raise ValueError(f"mask's run lengths hold {chr(character)!r}, which COCO's strings do not")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given
 from PIL import Image
@@ -248,6 +249,16 @@ def test_white_is_the_hole_in_every_form_of_mask(form: str) -> None:
     assert np.array_equal(hole[0], HOLE)
 
 
+def test_a_matrix_is_an_array_of_grey(inpainter: Inpainter) -> None:
+    grey = RGB[..., 0]
+    assert np.array_equal(inpainter(np.asmatrix(grey), np.asmatrix(HOLE)), inpainter(grey, HOLE))
+
+
+def test_a_negated_view_is_a_tensor_like_any_other(inpainter: Inpainter) -> None:
+    image = torch.rand(3, 9, 13)
+    assert torch.equal(inpainter(torch._neg_view(-image), HOLE), inpainter(image, HOLE))
+
+
 def test_a_batch_gives_what_its_images_give_alone(inpainter: Inpainter) -> None:
     batch = torch.stack([image_of("tensor-float32-3", 9, 13, seed) for seed in range(3)])
     masks = torch.from_numpy(np.stack([HOLE, ~HOLE, np.zeros_like(HOLE)]))[:, None]
@@ -289,6 +300,19 @@ def test_one_mask_serves_a_whole_batch(inpainter: Inpainter) -> None:
         (RGB, {"segmentation": HOLE}, "mask is a dictionary of segmentation; .* SAM annotation's mask is its 'segm"),
         (RGB, {"size": [9, 13], "counts": [5, 100]}, "run lengths add up to 105 pixels, but its size is 9×13"),
         (RGB, {"size": [9, 14], "counts": [126]}, "mask is 14×9 but image is 13×9"),
+        (RGB, [5, 100], "mask is a list; give .* or COCO's run lengths"),
+        (RGB, scipy.sparse.csr_matrix(HOLE), "mask is a csr_matrix; give"),
+        (RGB, scipy.sparse.dok_matrix(HOLE), "mask is a dok_matrix; give"),
+        (scipy.sparse.csr_matrix(RGB[..., 0]), HOLE, "image is a csr_matrix; give"),
+        (np.ma.MaskedArray(RGB), HOLE, "image is a MaskedArray, and its own mask may .* give image.data"),
+        (RGB, np.ma.MaskedArray(HOLE, mask=~HOLE), "mask is a MaskedArray, .* give mask.data"),
+        (torch.rand(3, 9, 13).to_sparse(), HOLE, "image is a sparse tensor; give a dense one"),
+        (RGB, torch.from_numpy(HOLE).to_sparse(), "mask is a sparse tensor; give a dense one"),
+        (RGB, torch.from_numpy(HOLE).float().to_sparse_csr(), "mask is a sparse tensor; give a dense one"),
+        (torch.rand(3, 9, 13, device="meta"), HOLE, "image is a meta tensor; give .* holds its values"),
+        (RGB, torch.from_numpy(HOLE).to("meta"), "mask is a meta tensor; give .* holds its values"),
+        (torch.quantize_per_tensor(torch.rand(3, 9, 13), 1 / 255, 0, torch.quint8), HOLE, "a quantized tensor"),
+        (torch.nested.nested_tensor([torch.rand(3, 9, 13)]), HOLE, "image is a nested tensor"),
     ],
 )
 def test_a_wrong_input_is_told_what_came_and_what_was_needed(

@@ -23,7 +23,17 @@ def test_decode_run_lengths_goes_column_by_column_and_begins_with_0() -> None:
         ({}, "dictionary of nothing"),
         ({"size": [2, 3], "counts": [7, -1]}, "add up to 6 pixels"),
         ({"size": [2, 3], "counts": "1 2"}, "hold ' '"),
-        ({"size": [2, 3], "counts": []}, "add up to 0 pixels, but its size is 2×3"),
+        ({"size": [2, 3], "counts": []}, "counts is ..; give a list of lengths, or COCO's string"),
+        ({"size": [2, 3], "counts": None}, "counts is None; give a list of lengths, or COCO's string"),
+        ({"size": [2, 3], "counts": 6}, "counts is 6; give a list of lengths"),
+        ({"size": [2, 3], "counts": ["one", 5]}, "counts is .'one', 5.; give a list of lengths"),
+        ({"size": [2, 3], "counts": [[1, 2], [3, 4]]}, "counts is ..1, 2., .3, 4..; give a list of lengths"),
+        ({"size": [2, 3], "counts": [float("inf")]}, "counts is .inf.; give a list of lengths"),
+        ({"size": [2, 3], "counts": "ö"}, "which COCO's strings do not"),
+        ({"size": None, "counts": [6]}, "size is None; give the height and the width"),
+        ({"size": "2x3", "counts": [6]}, "size is '2x3'; give the height and the width"),
+        ({"size": [6], "counts": [6]}, "size is .6.; give the height and the width"),
+        ({"size": [-2, -3], "counts": [6]}, "its size is -2×-3"),
     ],
 )
 def test_decode_run_lengths_refuses_others_with_a_sentence(mask: Any, says: str) -> None:
