@@ -12,6 +12,7 @@ from ..imaging.photo import Photo, fit_mask
 
 NO_HOLE = "Nothing is marked yet. Brush over what should go."
 ALL_HOLE = "Everything is marked, so nothing of the photo would be left. Leave some of it unmarked."
+VISIBLE = 26  # alpha of 255: a tenth; what a soft eraser leaves is less
 
 
 def merge_masks(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndarray:
@@ -19,8 +20,8 @@ def merge_masks(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndar
 
     Args:
         size: The photo's width and height.
-        layers: Masks of the photo's proportions. From a larger one a pixel is hole where any pixel that covers it is
-            marked, from a smaller one where at least half of it is.
+        layers: Masks of the photo's proportions, in which paint counts whatever its opacity. From a larger one a pixel
+            is hole where any pixel that covers it is marked, from a smaller one where at least half of it is.
 
     Returns:
         The hole (H, W) bool.
@@ -30,8 +31,17 @@ def merge_masks(size: tuple[int, int], layers: Sequence[Image.Image]) -> np.ndar
     """
     hole = np.zeros(size[::-1], dtype=bool)
     for layer in layers:
-        hole |= _scaled(masks.parse_mask(layer)[0], size)
+        hole |= _scaled(masks.parse_mask(_with_solid_paint(layer))[0], size)
     return hole
+
+
+def _with_solid_paint(layer: Image.Image) -> Image.Image:
+    """The layer with all visible paint made opaque: brushes of image editors have an opacity, as files rarely do."""
+    if layer.mode != "RGBA":
+        return layer
+    solid = layer.copy()
+    solid.putalpha(layer.getchannel("A").point(lambda alpha: 255 if alpha >= VISIBLE else 0))
+    return solid
 
 
 def read_hole(mask: Photo, source: Photo) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 from sample_photos import layer_of, some_hole
 
 from inpaint_hub.web.marked_hole import merge_masks
@@ -56,3 +56,17 @@ def test_merge_masks_takes_every_pixel_that_a_larger_mask_touches() -> None:
 def test_a_mask_of_other_proportions_is_refused_with_both_sizes() -> None:
     with pytest.raises(ValueError, match="mask is 20×12 but the photo is 18×12; resize"):
         merge_masks((18, 12), [layer_of(some_hole(12, 20))])
+
+
+@pytest.mark.parametrize("color", ["white", "darkred"])
+@pytest.mark.parametrize(("opacity", "counts"), [(0, False), (0.03, False), (0.1, True), (0.3, True), (0.49, True)])
+def test_merge_masks_counts_paint_of_any_opacity_that_can_be_seen(color: str, opacity: float, counts: bool) -> None:
+    layer = Image.new("RGBA", (32, 24))
+    faint = (*ImageColor.getrgb(color)[:3], round(255 * opacity))
+    layer.paste(faint, (4, 4, 12, 12))
+    expected = np.zeros((24, 32), dtype=bool)
+    expected[4:12, 4:12] = counts
+    assert np.array_equal(merge_masks((32, 24), [layer]), expected)
+    layer.paste((*faint[:3], 255), (16, 4, 20, 8))  # beside a stroke that is opaque, too
+    expected[4:8, 16:20] = True
+    assert np.array_equal(merge_masks((32, 24), [layer]), expected)
