@@ -47,15 +47,24 @@ def to_arrays(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
     """
     values = _values(image)
     hole = _hole(mask, *values.shape[:3])
-    if values.dtype.kind == "f" and not hole.all():
-        colors, known = values[..., :3], ~hole[..., None]
-        low, high = colors.min(initial=np.inf, where=known), colors.max(initial=-np.inf, where=known)
-        if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # so written, NaN fails too
-            raise ValueError(
-                f"image has values from {low:g} to {high:g} where it is known;"
-                " floating-point images are in 0..1, so scale it (or pass uint8)"
-            )
+    _refuse_out_of_range(image, values, hole)
     return _without_hidden_colors(values, hole), hole
+
+
+def _refuse_out_of_range(image: Any, values: np.ndarray, hole: np.ndarray) -> None:
+    """Raise `ValueError` for known values that no colour has; what is under the hole may be anything, as NaN."""
+    whole = _is_pil(image) and image.mode == "I"  # Pillow's mode of 32 bits, which holds 16-bit pictures
+    if hole.all() or not (whole or values.dtype.kind == "f"):
+        return
+    colors = np.asarray(image, dtype=np.float64)[None, ..., None] if whole else values[..., :3]
+    least, most = (0, 65535) if whole else (-ROUNDING, 1 + ROUNDING)
+    known = ~hole[..., None]
+    low, high = colors.min(initial=np.inf, where=known), colors.max(initial=-np.inf, where=known)
+    if not (low >= least and high <= most):  # so written, NaN fails too
+        wanted = "pictures of mode I are in 0..65535" if whole else "floating-point images are in 0..1"
+        raise ValueError(
+            f"image has values from {low:g} to {high:g} where it is known; {wanted}, so scale it (or pass uint8)"
+        )
 
 
 def _without_hidden_colors(values: np.ndarray, hole: np.ndarray) -> np.ndarray:

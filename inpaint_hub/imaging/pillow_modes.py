@@ -40,20 +40,17 @@ def pixels_of(image: Image.Image) -> np.ndarray:
     """Read the pixels of a PIL image as grey, RGB, or RGB with alpha.
 
     Returns:
-        (H, W, 1 | 3 | 4): uint16 for the 16-bit modes, float for mode F, else uint8.
+        (H, W, 1 | 3 | 4): uint16 for the 16-bit modes, what mode I has beyond cut off; float for mode F, else uint8.
 
     Raises:
-        ValueError: The image is closed, or of a mode or with values that have no such form.
+        ValueError: The image is closed, or of a mode that has no such form.
     """
     try:
         image.load()
     except (ValueError, OSError, AttributeError) as error:
         raise ValueError(f"image cannot be read ({error}); if its file was closed, open it again") from error
     if image.mode in MODES_16BIT:
-        values = np.asarray(image)[:, :, None]
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"image has mode I with values from {values.min()} to {values.max()}; give 0..65535")
-        return values.astype(np.uint16)
+        return np.asarray(image)[:, :, None].clip(0, 65535).astype(np.uint16)
     if image.mode == "F":
         return np.asarray(image)[:, :, None]
     alpha = alpha_of(image)

@@ -53,6 +53,22 @@ def test_a_nan_under_the_hole_is_nobodys_business(inpainter: Inpainter) -> None:
     assert np.isfinite(inpainter(image, HOLE)).all()
 
 
+@pytest.mark.parametrize("method", ["telea", "biharmonic", "patchmatch", "cifar10"])
+@pytest.mark.parametrize(
+    ("dtype", "white", "value"),
+    [
+        *((np.int32, 65535, value) for value in (-9999, 70000, 2**31 - 1, -(2**31))),
+        *((np.float32, 1, value) for value in (np.nan, np.inf, -np.inf, -9999.0, -3.4e38)),
+    ],
+)
+def test_a_missing_value_under_the_hole_is_nobodys_business(dtype: type, white: int, value: float, method: str) -> None:
+    image = (image_of("array-uint8-3", 9, 13, seed=1)[..., 0] * (white / 255)).astype(dtype)
+    missing = image.copy()
+    missing[HOLE] = value
+    result = fill(Image.fromarray(missing), HOLE, method=method)
+    assert np.array_equal(np.asarray(result), np.asarray(fill(Image.fromarray(image), HOLE, method=method)))
+
+
 def test_nothing_masked_returns_the_image_itself(inpainter: Inpainter) -> None:
     assert inpainter(RGB, np.zeros_like(HOLE)) is RGB
 
@@ -281,6 +297,12 @@ def test_one_mask_serves_a_whole_batch(inpainter: Inpainter) -> None:
         (RGB, None, "mask is a NoneType"),
         (RGB.astype(np.float32), HOLE, "floating-point images are in 0..1"),
         (np.full((9, 13), 7.5), HOLE, "values from 7.5 to 7.5 where it is known"),
+        (
+            Image.fromarray(np.where(HOLE, 0, -9).astype(np.int32)),
+            HOLE,
+            "values from -9 to -9 .* mode I are in 0..65535",
+        ),
+        (Image.fromarray(np.where(HOLE, 0, 2**30).astype(np.int32)), HOLE, "to 1.07374e.09 where it is known"),
         (np.where(HOLE, 0, np.nan), HOLE, "floating-point images are in 0..1"),
         (RGB.astype(np.int64), HOLE, "dtype int64; give uint8"),
         (torch.rand(9, 13, 3), HOLE, "channels first"),
