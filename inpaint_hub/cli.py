@@ -248,9 +248,9 @@ def _fill_stream(args: argparse.Namespace) -> int:
         photo.decode(sys.stdin.buffer.read(), "standard input") if name == "-" else photo.read(name)
         for name in (args.image, args.mask)
     )
-    by_name = source.format if args.output == "-" else encoding.format_for(source, output)
+    format = "PNG" if args.png else encoding.format_for(source, output)  # the name - has no ending
     method = get_method(args.checkpoint or args.method)
-    data, pixels, notes = fill_photo(source, mask, "PNG" if args.png else by_name, method=method, **_choices(args))
+    data, pixels, notes = fill_photo(source, mask, format, method=method, **_choices(args))
     if args.output == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -46,6 +46,7 @@ LOSSY = (
     " a PNG keeps them bit for bit"
 )
 LEFT_OUT = "{format} cannot hold all that came with the photo; left out: {names}"
+WRITABLE = "; write a .png or .tif, which keep every pixel, or a .jpg, .webp, .avif, .bmp or .gif (for a folder: --png)"
 CONVERTED = "{format} cannot hold {mode} colours; they were converted to RGB"
 TO_EIGHT_BIT = "{format} holds 8 bits a channel; the photo's 16 were rounded"
 
@@ -57,12 +58,18 @@ def format_for(photo: Photo, path: str | Path) -> str:
         ValueError: The ending is of no format that can be written.
     """
     suffix = Path(path).suffix.lower()
-    if suffix in ("", Path(photo.name).suffix.lower()):
-        return photo.format
-    found = Image.registered_extensions().get(suffix)
-    if found not in Image.SAVE:
-        raise ValueError(f"{Path(path).name} ends in no picture format that can be written; .png keeps every pixel")
+    own = suffix in ("", Path(photo.name).suffix.lower())
+    found = photo.format if own else Image.registered_extensions().get(suffix)
+    if found is None or not can_write(found):
+        no_format = f"{Path(path).name} ends in no picture format that can be written"
+        raise ValueError((f"{photo.name} is {found}, which can be read, not written" if own else no_format) + WRITABLE)
     return "JPEG" if found == "MPO" else found
+
+
+def can_write(format: str) -> bool:
+    """Tell whether pictures of a format, by Pillow's name, can be written; some can be read alone, as PSD."""
+    Image.init()
+    return format in Image.SAVE
 
 
 def encode(photo: Photo, image: Image.Image | np.ndarray, hole: np.ndarray, format: str) -> tuple[bytes, list[str]]:

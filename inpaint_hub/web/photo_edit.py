@@ -369,7 +369,8 @@ def _write_marked(hole: np.ndarray, folder: str, notes: tuple[str, ...]) -> Mark
 
 
 def _output_format(source: photo.Photo, as_png: bool) -> str:
-    return "PNG" if as_png else OUTPUT_FORMATS.get(source.format, source.format)
+    own = OUTPUT_FORMATS.get(source.format, source.format)
+    return own if encoding.can_write(own) and not as_png else "PNG"
 
 
 def _save(source: photo.Photo, image: Picture, filled: np.ndarray, folder: str, as_png: bool) -> tuple[Path, list[str]]:

@@ -244,8 +244,18 @@ def test_the_format_is_the_photos_own_unless_the_name_says_otherwise() -> None:
     png_called_jpg = photo.decode(file_of(Image.new("RGB", (2, 2)), "PNG"), "photo.JPG")
     assert encoding.format_for(png_called_jpg, "out/other.jpg") == "PNG"
     assert encoding.format_for(png_called_jpg, "out/other.tif") == "TIFF"
-    with pytest.raises(ValueError, match=r"other.xyz ends in no picture format"):
-        encoding.format_for(png_called_jpg, "other.xyz")
+    for ending in ("xyz", "psd"):
+        with pytest.raises(ValueError, match=rf"other.{ending} ends in no picture format .* write a .png or .tif"):
+            encoding.format_for(png_called_jpg, f"other.{ending}")
+
+
+@pytest.mark.parametrize("output", ["out/photo.psd", "out/other.psd", "-"])
+def test_a_format_that_can_be_read_alone_is_refused_before_anything_is_filled(output: str) -> None:
+    header = b"8BPS" + struct.pack(">H6xHIIHHIIIH", 1, 3, 2, 2, 8, 3, 0, 0, 0, 0)
+    taken = photo.decode(header + bytes(12), "photo.psd")
+    with pytest.raises(ValueError, match=r"photo.psd is PSD, which can be read, not written; write a .png or .tif"):
+        encoding.format_for(taken, output)
+    assert encoding.format_for(taken, "photo.png") == "PNG"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,15 @@ def test_save_photo_refuses_edits_of_another_photo(tmp_path: Path) -> None:
     for patch, box in ((path, (0, 0, 60, 41)), (path, (1, 0, 60, 40)), (grey, (0, 0, 60, 40)), (path, (0, 0, 0, 0))):
         with pytest.raises(ValueError, match="do not fit"):
             photo_edit.save_photo(path, [Edit(patch, box)], str(tmp_path), LIMIT)
+
+
+def test_save_photo_writes_png_where_the_photos_own_format_is_only_read(tmp_path: Path) -> None:
+    header = b"8BPS" + struct.pack(">H6xHIIHHIIIH", 1, 3, 2, 2, 8, 3, 0, 0, 0, 0)
+    (tmp_path / "photo.psd").write_bytes(header + bytes(12))
+    saved_photo = photo_edit.save_photo(str(tmp_path / "photo.psd"), [], str(tmp_path), LIMIT)
+    assert saved_photo.name == "photo.png"
+    with Image.open(saved_photo.path) as picture:
+        assert picture.format == "PNG"
 
 
 def test_save_photo_writes_heic_as_jpeg_and_says_so(tmp_path: Path) -> None:
