@@ -73,17 +73,18 @@ def plan_folder(folder: Path, mask: Path, output: Path, *, recursive: bool = Fal
         folder: The photos.
         mask: One mask for all, or a folder of masks that have the photos' names, with any ending.
         output: The folder to write to.
-        recursive: Look into subfolders too; masks and results lie in the same ones.
+        recursive: Look into subfolders too, links to folders included; masks and results lie in the same ones.
         as_png: Write every photo as PNG.
 
     Raises:
         ValueError: There is no photo, or two would be written as the same file.
     """
     own = {path.resolve() for path in (output, mask) if path.resolve() != folder.resolve()}
-    found, skipped, folders = _pictures(folder, own, recursive)
+    endings = _endings()
+    found, skipped, folders = _pictures(folder, endings, own, recursive)
     if not found:
         raise ValueError(f"{folder} holds no photos; give a folder that does" + ", or --recursive" * bool(folders))
-    masks = _by_name(mask, _endings()) if mask.is_dir() else None
+    masks = _by_name(mask, endings) if mask.is_dir() else None
     jobs = []
     for photo in found:
         place = photo.relative_to(folder)
@@ -100,18 +101,16 @@ def plan_folder(folder: Path, mask: Path, output: Path, *, recursive: bool = Fal
     return Plan(jobs, skipped, folders)
 
 
-def _pictures(folder: Path, own: set[Path], recursive: bool) -> tuple[list[Path], int, int]:
+def _pictures(folder: Path, endings: set[str], own: set[Path], recursive: bool) -> tuple[list[Path], int, int]:
     """The folder's pictures by name, how many other files it has, and how many folders were not looked into."""
-    endings, found, skipped, folders = _endings(), [], 0, 0
-    for place, inside, names in os.walk(folder):
-        inside[:] = sorted(
-            name for name in inside if not name.startswith(".") and (Path(place) / name).resolve() not in own
-        )
+    found, skipped, folders = [], 0, 0
+    for place, inside, names in _walk(folder):
+        inside[:] = [name for name in inside if not name.startswith(".") and (place / name).resolve() not in own]
         if not recursive:
             folders = len(inside)
             inside.clear()
         for name in sorted(names):
-            path = Path(place) / name
+            path = place / name
             if name.startswith(".") or path.resolve() in own:
                 continue
             if _is_picture(path, endings):
@@ -119,6 +118,19 @@ def _pictures(folder: Path, own: set[Path], recursive: bool) -> tuple[list[Path]
             else:
                 skipped += 1
     return sorted(found), skipped, folders
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Walk as `os.walk` does, through links to folders, too, but for those that lead back to where they lie."""
+    for place, inside, names in os.walk(folder, followlinks=True):
+        here = Path(place)
+        inside[:] = sorted(name for name in inside if not _leads_back(here / name))
+        yield here, inside, names
+
+
+def _leads_back(path: Path) -> bool:
+    """Whether a folder is a link to one that it lies in, so that following it would never end."""
+    return path.is_symlink() and path.resolve() in {parent.resolve() for parent in path.absolute().parents}
 
 
 def _endings() -> set[str]:
@@ -151,9 +163,9 @@ def _plain(name: str) -> str:
 def _by_name(folder: Path, endings: set[str]) -> dict[tuple[str, str], list[Path]]:
     """The pictures of a folder of masks and of its subfolders, by subfolder and name without ending."""
     masks: dict[tuple[str, str], list[Path]] = {}
-    for place, _, names in os.walk(folder):
+    for place, _, names in _walk(folder):
         for name in sorted(names):
-            path = Path(place) / name
+            path = place / name
             if not name.startswith(".") and _is_picture(path, endings):
                 key = (_plain(str(path.parent.relative_to(folder))), _plain(path.stem))
                 masks.setdefault(key, []).append(path)

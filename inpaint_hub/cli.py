@@ -136,7 +136,9 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
         "--png", action="store_true", help="in a folder: write PNGs, which keep known pixels bit for bit"
     )
     parser.add_argument("--overwrite", action="store_true", help="write again what is already there")
-    parser.add_argument("--recursive", action="store_true", help="in a folder: fill its subfolders, too")
+    parser.add_argument(
+        "--recursive", action="store_true", help="in a folder: fill its subfolders and linked ones, too"
+    )
     parser.add_argument(
         "--jobs", type=flags.count, metavar="N",
         help="in a folder: fill N photos at once, each in a process of one thread that takes about 0.3 GB, 0.9 GB with"

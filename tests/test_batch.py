@@ -77,6 +77,30 @@ def test_plan_folder_goes_into_subfolders_but_not_into_its_own_masks_and_results
     assert not any(job.problem for job in plan.jobs)
 
 
+def test_plan_folder_follows_links_to_folders_but_in_no_circle(tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/x/b.png", "elsewhere/c.png", "elsewhere/y/d.png"):
+        photo_at(tmp_path / name)
+    for name in ("masks/a.png", "masks/x/b.png", "shared/c.png", "shared/y/d.png"):
+        mask_at(tmp_path / name)
+    links = {
+        "in/linked": "elsewhere", "masks/linked": "shared",  # a folder of photos and that of its masks
+        "in/also": "elsewhere", "masks/also": "shared",  # the same under another name
+        "in/here": "in", "in/x/up": "in", "elsewhere/y/back": "in", "elsewhere/y/own": "elsewhere",
+        "masks/round": "masks", "shared/back": "masks",
+        "in/results": "out", "in/nowhere": "nowhere",
+    }  # fmt: skip
+    (tmp_path / "out").mkdir()
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target)
+    plan = plan_folder(tmp_path / "in", tmp_path / "masks", tmp_path / "out", recursive=True)
+    assert [(str(job.output.relative_to(tmp_path)), str(job.mask.relative_to(tmp_path))) for job in plan.jobs] == [
+        (f"out/{name}", f"masks/{name}")
+        for name in ("a.png", "also/c.png", "also/y/d.png", "linked/c.png", "linked/y/d.png", "x/b.png")
+    ]
+    assert not any(job.problem for job in plan.jobs)
+    assert plan.skipped == 1, "the link to nothing"
+
+
 @pytest.mark.parametrize("name", ["Café", "写真", "ÅÄÖ", "가나다"])
 @pytest.mark.parametrize(("photo_form", "mask_form"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_plan_folder_matches_names_however_their_accents_are_written(
