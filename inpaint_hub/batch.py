@@ -79,7 +79,7 @@ def plan_folder(folder: Path, mask: Path, output: Path, *, recursive: bool = Fal
     Raises:
         ValueError: There is no photo, or two would be written as the same file.
     """
-    own = {path.resolve() for path in (output, mask) if path.resolve() != folder.resolve()}
+    own = {os.path.realpath(path) for path in (output, mask)} - {os.path.realpath(folder)}
     endings = _endings()
     found, skipped, folders = _pictures(folder, endings, own, recursive)
     if not found:
@@ -101,17 +101,17 @@ def plan_folder(folder: Path, mask: Path, output: Path, *, recursive: bool = Fal
     return Plan(jobs, skipped, folders)
 
 
-def _pictures(folder: Path, endings: set[str], own: set[Path], recursive: bool) -> tuple[list[Path], int, int]:
+def _pictures(folder: Path, endings: set[str], own: set[str], recursive: bool) -> tuple[list[Path], int, int]:
     """The folder's pictures by name, how many other files it has, and how many folders were not looked into."""
     found, skipped, folders = [], 0, 0
     for place, inside, names in _walk(folder):
-        inside[:] = [name for name in inside if not name.startswith(".") and (place / name).resolve() not in own]
+        inside[:] = [name for name in inside if not name.startswith(".") and os.path.realpath(place / name) not in own]
         if not recursive:
             folders = len(inside)
             inside.clear()
         for name in sorted(names):
             path = place / name
-            if name.startswith(".") or path.resolve() in own:
+            if name.startswith(".") or os.path.realpath(path) in own:
                 continue
             if _is_picture(path, endings):
                 found.append(path)
@@ -130,7 +130,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
 
 def _leads_back(path: Path) -> bool:
     """Whether a folder is a link to one that it lies in, so that following it would never end."""
-    return path.is_symlink() and path.resolve() in {parent.resolve() for parent in path.absolute().parents}
+    return path.is_symlink() and os.path.realpath(path) in map(os.path.realpath, path.absolute().parents)
 
 
 def _endings() -> set[str]:

@@ -101,6 +101,14 @@ def test_plan_folder_follows_links_to_folders_but_in_no_circle(tmp_path: Path) -
     assert plan.skipped == 1, "the link to nothing"
 
 
+def test_plan_folder_lists_a_link_to_itself_as_a_photo_that_will_fail(tmp_path: Path) -> None:
+    photo_at(tmp_path / "in/a.png")
+    (tmp_path / "in/self.png").symlink_to("self.png")
+    plan = plan_folder(tmp_path / "in", mask_at(tmp_path / "mask.png"), tmp_path / "out")
+    failed = [outcome for outcome in run(plan.jobs, Options("telea"), 1) if outcome.state == "failed"]
+    assert [(outcome.job.photo.name, "symbolic links" in outcome.error) for outcome in failed] == [("self.png", True)]
+
+
 @pytest.mark.parametrize("name", ["Café", "写真", "ÅÄÖ", "가나다"])
 @pytest.mark.parametrize(("photo_form", "mask_form"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_plan_folder_matches_names_however_their_accents_are_written(
