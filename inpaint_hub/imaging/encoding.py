@@ -99,9 +99,10 @@ def encode(photo: Photo, image: Image.Image | np.ndarray, hole: np.ndarray, form
     try:
         data = _with_metadata(photo, _saved(picture, format, settings, held), format, held)
     except Exception as error:  # as with reading: no library says what it raises
+        own = "" if format == photo.format else "in the format that it came in, or "
         raise ValueError(
-            f"{photo.name} cannot be written as {format} ({first_line(error)});"
-            f" write it in the format that it came in, or as {_others(format)}"
+            f"{photo.name} cannot be written as {format} ({first_line(error)}); write it {own}as"
+            f" {_others(format, image)}"
         ) from error
     if format in ("JPEG", "AVIF") or (format == "WEBP" and not settings["lossless"]):
         notes.append(LOSSY.format(format=format))
@@ -251,12 +252,15 @@ def _verify(
         same = False
     if not same:
         raise ValueError(
-            f"{photo.name} cannot be written as {format} without changing known pixels; write it as {_others(format)}"
+            f"{photo.name} cannot be written as {format} without changing known pixels;"
+            f" write it as {_others(format, picture)}"
         )
 
 
-def _others(format: str) -> str:
-    """Endings of formats that hold most pictures, without the one that does not."""
+def _others(format: str, picture: Image.Image | np.ndarray) -> str:
+    """Endings of formats that hold most pictures, without the one that does not; floats need a TIFF."""
+    if isinstance(picture, Image.Image) and picture.mode == "F":
+        return ".tif"
     return " or ".join(ending for name, ending in (("PNG", ".png"), ("TIFF", ".tif")) if name != format)
 
 

@@ -149,7 +149,7 @@ def validate_hole(hole: np.ndarray, invert: bool | None = None) -> np.ndarray:
         white = "black" if invert else "white"
         raise ValueError(
             f"the mask marks nothing to fill: it is not {white} anywhere; draw what should go white on black,"
-            " or with a brush on transparent"
+            " or with an opaque brush on transparent"
         )
     if invert is not None:
         return hole

@@ -233,11 +233,20 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(position: int, value
         encoding.encode(taken, taken.image, no_hole(taken), taken.format)
 
 
-@pytest.mark.parametrize(("mode", "format"), [("RGBA", "JPEG"), ("F", "PNG"), ("F", "AVIF")])
-def test_a_format_that_cannot_hold_the_picture_is_refused(mode: str, format: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "format", "others"), [("RGBA", "JPEG", ".png or .tif"), ("F", "PNG", ".tif"), ("F", "AVIF", ".tif")]
+)
+def test_a_format_that_cannot_hold_the_picture_is_refused(mode: str, format: str, others: str) -> None:
     taken = photo.decode(file_of(image_of(f"pil-{mode}", 4, 4, seed=1), "TIFF"), "photo.tif")
-    with pytest.raises(ValueError, match=rf"photo.tif cannot be written as {format} \(cannot write mode {mode}"):
+    says = rf"photo.tif cannot be written as {format} \(cannot write mode {mode} .* that it came in, or as {others}$"
+    with pytest.raises(ValueError, match=says):
         encoding.encode(taken, taken.image, no_hole(taken), format)
+
+
+def test_a_format_that_the_photo_came_in_is_not_recommended_where_it_fails() -> None:
+    taken = photo.decode(file_of(Image.new("P", (4, 4)), "BLP", blp_version="BLP2"), "photo.blp")
+    with pytest.raises(ValueError, match=r"photo.blp cannot be written as BLP \(.*\); write it as .png or .tif$"):
+        encoding.encode(taken, taken.image, no_hole(taken), "BLP")
 
 
 def test_the_format_is_the_photos_own_unless_the_name_says_otherwise() -> None:
