@@ -45,7 +45,15 @@ class Inpainter:
             generator: a trained network; later changes to it do not reach the inpainter.
             dtype: precision of the inner rows. Default: bfloat16 where the processor multiplies it itself and a fill
                 of a probe image differs from float32's by at most one level of 255; else float32.
+
+        Raises:
+            ValueError: what is given is no generator.
         """
+        if not isinstance(generator, Generator):
+            raise ValueError(
+                f"generator is a {type(generator).__name__}; give a Generator, or load one by its name or its folder:"
+                " Inpainter.from_pretrained"
+            )
         self.generator = generator.eval()
         self._side = generator.largest_hole or 2 * CONTEXT_PX  # the middle of a larger hole is out of sight
         on_cpu = generator.fill_color.device.type == "cpu"

@@ -14,7 +14,7 @@ from ..hardware import allowed_threads, one_torch_thread
 from ..imaging import contract, encoding, masks, photo
 from ..imaging.contract import ImageLike, Patch
 from ..imaging.windows import window_around
-from ..pretrained import locate, shipped, shipped_folder
+from ..pretrained import locate, may_be_model, shipped, shipped_folder
 from . import DEFAULT, GUIDED
 from .classical import CLASSICAL, PATCH_BASED, SEARCH_PX, Fill, on_own_range
 
@@ -28,14 +28,14 @@ class Method(Protocol):
     def __call__(self, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike: ...
 
 
-def fill(image: ImageLike, mask: Any, *, method: str = DEFAULT, seed: int = 0) -> ImageLike:
+def fill(image: ImageLike, mask: Any, *, method: str | Path = DEFAULT, seed: int = 0) -> ImageLike:
     """Fill the hole of an image.
 
     Args:
         image: A PIL image of any mode, a NumPy array (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16 or float in 0..1,
             or a tensor (C, H, W) or (N, C, H, W).
         mask: Any of these with the same height and width, white = hole; SAM's (1, H, W); or COCO's run lengths.
-        method: A name in `METHODS`, or a generator as in `get_method`.
+        method: A name in `METHODS`, or a model as in `get_method`.
         seed: For methods that draw at random.
 
     Returns:
@@ -48,21 +48,27 @@ def fill(image: ImageLike, mask: Any, *, method: str = DEFAULT, seed: int = 0) -
     return get_method(method)(image, mask, seed=seed)
 
 
-def get_method(method: str, device: str = "cpu") -> Method:
+def get_method(method: str | Path, device: str = "cpu") -> Method:
     """Get a method by its name.
 
     Args:
-        method: A name in `METHODS`, a local folder with a generator, or "owner/model" on the Hub.
+        method: A name in `METHODS`, a local folder with a generator, or "owner/model" on the Hub; a `Path` is a folder.
         device: Where a generator works; methods from libraries work on the CPU.
 
     Raises:
         ValueError: The name is none of these. For a generator, also what `Inpainter.from_pretrained` raises.
     """
+    if isinstance(method, Path):
+        return _generator(method, device)
+    if not isinstance(method, str):
+        raise ValueError(
+            f"method is a {type(method).__name__}; give a name ({', '.join(METHODS)}), or a model's folder"
+        )
     if method in shipped():
         locate(method)  # refuses a name that is also a model's folder here
     if method in METHODS and (device == "cpu" or method not in shipped()):
         return METHODS[method]
-    if method not in METHODS and method.count("/") != 1 and not Path(method).is_dir():
+    if method not in METHODS and not may_be_model(method):
         raise ValueError(
             f"{method!r} is no method ({', '.join(METHODS)}), no folder here, and no Hub id;"
             " give one of those, or owner/model"
@@ -168,7 +174,7 @@ def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed
     return contract.paste_patches(image, patches)
 
 
-def _generator(name: str, device: str = "cpu") -> Inpainter:
+def _generator(name: str | Path, device: str = "cpu") -> Inpainter:
     from .inpainter import Inpainter  # the methods from libraries do without PyTorch, whose import takes seconds
 
     return Inpainter.from_pretrained(name, device=device)

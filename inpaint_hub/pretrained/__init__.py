@@ -19,6 +19,11 @@ def shipped_folder(name: str) -> str:
     return str(_HERE / name)
 
 
+def may_be_model(text: str) -> bool:
+    """Tell whether a text is a folder here, or has the form of a model's name on the Hub, which is owner/model."""
+    return bool(text) and (Path(text).is_dir() or (text.count("/") == 1 and not text.startswith((".", "/", "~"))))
+
+
 def locate(name: Any) -> str:
     """Find a model by its name.
 
@@ -40,7 +45,7 @@ def locate(name: Any) -> str:
                 " for the shipped one"
             )
         return str(ours)
-    if not Path(text).is_dir() and (text.count("/") != 1 or isinstance(name, os.PathLike)):
+    if not (Path(text).is_dir() if isinstance(name, os.PathLike) else may_be_model(text)):
         raise ValueError(
             f"{text!r} is no shipped model ({', '.join(shipped())}), no folder here, and no Hub id;"
             " give one of those, or owner/model"

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,3 +186,9 @@ def test_inpainter_takes_the_precision_that_it_is_told(dtype: torch.dtype) -> No
 def test_inpainter_without_bfloat16_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inpaint_hub.methods.inpainter.has_bf16", lambda: False)
     assert Inpainter.from_pretrained("cifar10").dtype == torch.float32
+
+
+@pytest.mark.parametrize("generator", ["cifar10", torch.nn.Identity()])
+def test_inpainter_of_no_generator_says_how_one_is_loaded(generator: Any) -> None:
+    with pytest.raises(ValueError, match=f"generator is a {type(generator).__name__}; give a Generator"):
+        Inpainter(generator)

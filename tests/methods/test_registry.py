@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import assume, given, settings
 from paths import ROOT
 from strategies import KINDS, cases, changed_under, image_of, pixels_of
 
-from inpaint_hub import METHODS, fill
+from inpaint_hub import METHODS, Inpainter, fill
 from inpaint_hub.methods.classical import biharmonic, patchmatch
 from inpaint_hub.pretrained import shipped
 
@@ -139,8 +140,32 @@ def test_an_unknown_method_is_told_which_there_are() -> None:
         fill(RGB, HOLE, method="sorcery")
 
 
-def test_a_folder_that_holds_a_model_is_a_method() -> None:
-    folder = str(ROOT / "inpaint_hub/pretrained/cifar10")
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        ("", "'' is no method .telea"),
+        ("~/model", "'~/model' is no method .telea"),
+        ("./model", "'./model' is no method .telea"),
+        ("/model", "'/model' is no method .telea"),
+        (Path("owner/model"), "'owner/model' is no shipped model .* no folder here"),
+        (None, "method is a NoneType; give a name .telea"),
+        (METHODS["telea"], "method is a partial; give a name .telea"),
+    ],
+)
+def test_what_can_be_no_method_is_told_without_asking_the_hub(method: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        fill(RGB, HOLE, method=method)
+
+
+@pytest.mark.parametrize("name", ["", "~/model", "./model", "/model"])
+def test_what_can_be_no_model_is_told_without_asking_the_hub(name: str) -> None:
+    with pytest.raises(ValueError, match=f"'{name}' is no shipped model"):
+        Inpainter.from_pretrained(name)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_folder_that_holds_a_model_is_a_method(kind: type) -> None:
+    folder = kind(ROOT / "inpaint_hub/pretrained/cifar10")
     assert np.array_equal(fill(RGB, HOLE, method=folder), fill(RGB, HOLE, method="cifar10"))
 
 
