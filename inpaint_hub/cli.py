@@ -205,6 +205,8 @@ def _add_space(parser: argparse.ArgumentParser) -> None:
 def fill(args: argparse.Namespace) -> int:
     """Fill what the arguments name, and say what happened: 1 where something could not be read, filled or written."""
     try:
+        if not Path(args.image).is_dir() and Path(args.mask).is_dir():
+            raise ValueError(f"{args.mask} is a folder, for a folder of photos; for {args.image} give its mask's file")
         if "-" in (args.image, args.mask, args.output):
             return _fill_stream(args)
         return (_fill_folder if Path(args.image).is_dir() else _fill_one)(args)
@@ -215,17 +217,25 @@ def fill(args: argparse.Namespace) -> int:
 def _fill_one(args: argparse.Namespace) -> int:
     from .methods.registry import fill_file, get_method
 
-    output = Path(args.output)
-    if args.output.endswith(("/", os.sep)) or output.is_dir():
-        output /= Path(args.image).name
-    if output.exists() and not args.overwrite:
-        raise ValueError(f"{output} is already there; --overwrite writes it again")
+    output = _output_file(args)
     method = get_method(args.checkpoint or args.method)
     pixels, notes = fill_file(args.image, args.mask, output, method=method, **_choices(args))
     print(f"{output}: {pixels:,} px filled by {args.checkpoint or args.method}")
     for note in notes:
         print(f"note: {note}")
     return 0
+
+
+def _output_file(args: argparse.Namespace) -> Path:
+    """The file to write: in a folder it has the photo's name. Raises `ValueError` where that cannot be."""
+    output = Path(args.output)
+    if args.output.endswith(("/", os.sep)) or output.is_dir():
+        if args.image == "-":
+            raise ValueError(f"standard input has no name to write in {args.output}; give a file's name")
+        output /= Path(args.image).name
+    if output.exists() and not args.overwrite:
+        raise ValueError(f"{output} is already there; --overwrite writes it again")
+    return output
 
 
 def _fill_stream(args: argparse.Namespace) -> int:
@@ -238,14 +248,9 @@ def _fill_stream(args: argparse.Namespace) -> int:
         raise ValueError("image and mask are both -, but there is one standard input; give a file for one of them")
     if Path(args.image).is_dir():
         raise ValueError("a folder cannot go through standard input or output; give a mask and a folder to write to")
-    output = Path(args.output)
     if args.output == "-" and sys.__stdout__ is None:
         raise ValueError("standard output is closed, so nothing can be written to -; give the name of a file")
-    if args.output != "-":
-        if args.output.endswith(("/", os.sep)) or output.is_dir():
-            raise ValueError(f"standard input has no name to write in {args.output}; give a file's name")
-        if output.exists() and not args.overwrite:
-            raise ValueError(f"{output} is already there; --overwrite writes it again")
+    output = Path("-") if args.output == "-" else _output_file(args)
     source, mask = (
         photo.decode(sys.stdin.buffer.read(), "standard input") if name == "-" else photo.read(name)
         for name in (args.image, args.mask)
@@ -257,9 +262,9 @@ def _fill_stream(args: argparse.Namespace) -> int:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        write_atomically(data, output)
+        write_atomically(data, output, like=None if args.image == "-" else args.image)
     told = sys.stderr if args.output == "-" else sys.stdout
-    print(f"{args.output}: {pixels:,} px filled by {args.checkpoint or args.method}", file=told)
+    print(f"{output}: {pixels:,} px filled by {args.checkpoint or args.method}", file=told)
     for note in notes:
         print(f"note: {note}", file=told)
     return 0

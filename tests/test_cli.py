@@ -250,6 +250,16 @@ def test_a_checkpoint_is_a_model_of_ones_own(tmp_path: Path) -> None:
         (["photos", "mask.png", "--output", "out", "--method", "sorcery"], 1, "'sorcery' is no method (telea"),
         (["-", "-", "--output", "x.png"], 1, "image and mask are both -"),
         (["-", "mask.png", "--output", "out/"], 1, "standard input has no name to write in out/; give a file's name"),
+        (
+            ["photo.png", "photos", "--output", "x.png"],
+            1,
+            "photos is a folder, for a folder of photos; for photo.png give",
+        ),
+        (
+            ["-", "photos", "--output", "x.png"],
+            1,
+            "photos is a folder, for a folder of photos; for - give its mask's file",
+        ),
         (["photos", "mask.png", "--output", "-"], 1, "a folder cannot go through standard input or output"),
         (["photos", "-", "--output", "out"], 1, "a folder cannot go through standard input or output"),
         (["photo.png", "photo.png", "--output", "-"], 1, "the mask"),
@@ -342,6 +352,15 @@ def test_a_slash_at_the_end_makes_a_folder(tmp_path: Path) -> None:
     done = run("fill", "photo.png", mask_at(tmp_path / "mask.png"), "--output", "new/", *TELEA, cwd=tmp_path)
     assert done.stdout == "new/photo.png: 64 px filled by telea\n"
     assert (tmp_path / "new/photo.png").is_file()
+
+
+def test_a_mask_comes_from_a_pipe_for_a_photo_that_goes_into_a_folder(tmp_path: Path) -> None:
+    photo_at(tmp_path / "photo.png")
+    os.utime(tmp_path / "photo.png", (1e9, 1e9))
+    mask_at(tmp_path / "mask.png")
+    done = in_shell("photo.png - --output new/ < mask.png", tmp_path)
+    assert (done.stdout, done.stderr) == (b"new/photo.png: 64 px filled by telea\n", b"")
+    assert (tmp_path / "new/photo.png").stat().st_mtime == 1e9, "it has the time of its photo"
 
 
 @pytest.mark.parametrize("mask_too", [False, True])
