@@ -27,6 +27,8 @@ KILLED = (
     " --jobs in less memory"
 )
 
+Walk = Iterator[tuple[Path, list[str], list[str]]]  # a folder, the names of its folders, those of its files
+
 
 class Job(NamedTuple):
     """A photo to fill."""
@@ -43,6 +45,7 @@ class Plan(NamedTuple):
     jobs: list[Job]
     skipped: int  # files that are no pictures
     folders: int  # that were not looked into
+    unread: list[str]  # why folders could not be
 
 
 class Options(NamedTuple):
@@ -78,13 +81,15 @@ def plan_folder(folder: Path, mask: Path, output: Path, *, recursive: bool = Fal
 
     Raises:
         ValueError: There is no photo, or two would be written as the same file.
+        OSError: A folder cannot be read.
     """
     own = {os.path.realpath(path) for path in (output, mask)} - {os.path.realpath(folder)}
     endings = _endings()
-    found, skipped, folders = _pictures(folder, endings, own, recursive)
+    unread: list[str] = []
+    found, skipped, folders = _pictures(_walk(folder, unread), endings, own, recursive)
     if not found:
         raise ValueError(f"{folder} holds no photos; give a folder that does" + ", or --recursive" * bool(folders))
-    masks = _by_name(mask, endings) if mask.is_dir() else None
+    masks = _by_name(mask, _walk(mask, unread), endings) if mask.is_dir() else None
     jobs = []
     for photo in found:
         place = photo.relative_to(folder)
@@ -98,13 +103,13 @@ def plan_folder(folder: Path, mask: Path, output: Path, *, recursive: bool = Fal
     twice = [path.name for path, times in Counter(job.output for job in jobs).items() if times > 1]
     if twice:
         raise ValueError(f"several photos would be written as {', '.join(twice)}; rename them, or leave out --png")
-    return Plan(jobs, skipped, folders)
+    return Plan(jobs, skipped, folders, unread)
 
 
-def _pictures(folder: Path, endings: set[str], own: set[str], recursive: bool) -> tuple[list[Path], int, int]:
-    """The folder's pictures by name, how many other files it has, and how many folders were not looked into."""
+def _pictures(walk: Walk, endings: set[str], own: set[str], recursive: bool) -> tuple[list[Path], int, int]:
+    """A folder's pictures by name, how many other files it has, and how many folders were not looked into."""
     found, skipped, folders = [], 0, 0
-    for place, inside, names in _walk(folder):
+    for place, inside, names in walk:
         inside[:] = [name for name in inside if not name.startswith(".") and os.path.realpath(place / name) not in own]
         if not recursive:
             folders = len(inside)
@@ -120,9 +125,18 @@ def _pictures(folder: Path, endings: set[str], own: set[str], recursive: bool) -
     return sorted(found), skipped, folders
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Walk as `os.walk` does, through links to folders, too, but for those that lead back to where they lie."""
-    for place, inside, names in os.walk(folder, followlinks=True):
+def _walk(folder: Path, unread: list[str]) -> Walk:
+    """Walk as `os.walk` does, through links to folders, too, but for those that lead back to where they lie.
+
+    A subfolder that cannot be read adds a sentence to `unread`. Raises `OSError` where the folder itself cannot.
+    """
+
+    def note(error: OSError) -> None:
+        if error.filename == str(folder):
+            raise error
+        unread.append(f"{error.filename}: left out, as it cannot be read ({error.strerror})")
+
+    for place, inside, names in os.walk(folder, followlinks=True, onerror=note):
         here = Path(place)
         inside[:] = sorted(name for name in inside if not _leads_back(here / name))
         yield here, inside, names
@@ -160,10 +174,10 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _by_name(folder: Path, endings: set[str]) -> dict[tuple[str, str], list[Path]]:
+def _by_name(folder: Path, walk: Walk, endings: set[str]) -> dict[tuple[str, str], list[Path]]:
     """The pictures of a folder of masks and of its subfolders, by subfolder and name without ending."""
     masks: dict[tuple[str, str], list[Path]] = {}
-    for place, _, names in _walk(folder):
+    for place, _, names in walk:
         for name in sorted(names):
             path = place / name
             if not name.startswith(".") and _is_picture(path, endings):

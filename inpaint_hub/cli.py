@@ -281,6 +281,8 @@ def _fill_folder(args: argparse.Namespace) -> int:
         raise ValueError(f"{output} is a file; for a folder of photos give a folder to write to")
     if output.resolve() == folder.resolve() and not args.overwrite:
         raise ValueError(f"{output} holds the photos themselves; give another folder, or --overwrite to replace them")
+    if os.path.realpath(output) == os.path.realpath(args.mask):
+        raise ValueError(f"{output} holds the masks, among which results would be taken for masks; give another folder")
     plan = batch.plan_folder(folder, Path(args.mask), output, recursive=args.recursive, as_png=args.png)
     jobs = batch.shard_of(plan.jobs, *args.shard)
     options = batch.Options(args.checkpoint or args.method, overwrite=args.overwrite, **_choices(args))
@@ -291,13 +293,15 @@ def _fill_folder(args: argparse.Namespace) -> int:
         remarks.update(outcome.notes)
         if outcome.error:
             tqdm.write(f"{outcome.job.photo}: {outcome.error}", file=sys.stderr)
+    for sentence in plan.unread:
+        print(sentence, file=sys.stderr)
     for remark, times in remarks.items():
         print(f"note: {remark} ({times} of them)")
     if plan.folders:
         print(f"note: subfolders left out: {plan.folders}; --recursive fills them, too")
     told = [f"{counts[state]} {state}" for state in ("filled", "already there", "failed")]
     print(", ".join(told + [f"{plan.skipped} skipped, which are no pictures"] * bool(plan.skipped)))
-    return int(counts["failed"] > 0)
+    return int(counts["failed"] > 0 or bool(plan.unread))
 
 
 def _choices(args: argparse.Namespace) -> dict[str, Any]:
@@ -315,6 +319,7 @@ def compare(args: argparse.Namespace) -> int:
         from .evaluation import comparison, report
         from .methods.registry import METHODS
 
+        args.output.mkdir(parents=True, exist_ok=True)  # now, and not after measuring for hours
         facts, images, holes = comparison.load_inputs(
             args.data,
             split=args.split,
@@ -330,13 +335,14 @@ def compare(args: argparse.Namespace) -> int:
         rows, results = comparison.compare(
             chosen, images, holes, seed=args.seed, perceptual=args.perceptual, log=partial(print, flush=True)
         )
+        if not rows:
+            return _failed("no method is left to compare")
+        text = report.write_report(args.output, facts, rows, images, holes, results)
     except ImportError as error:
         return _failed(f"compare needs {error.name}, which is not installed: pip install '.[train]' brings it")
     except (ValueError, OSError, RuntimeError) as error:
         return _failed(str(error))
-    if not rows:
-        return _failed("no method is left to compare")
-    print("", report.write_report(args.output, facts, rows, images, holes, results).split("\n## ")[0], sep="\n")
+    print("", text.split("\n## ")[0], sep="\n")
     print(f"{args.output}: README.md, figures.json, sheet.png, curves.png")
     return 0
 

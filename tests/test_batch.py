@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,6 +101,43 @@ def test_plan_folder_follows_links_to_folders_but_in_no_circle(tmp_path: Path) -
     ]
     assert not any(job.problem for job in plan.jobs)
     assert plan.skipped == 1, "the link to nothing"
+
+
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder of this name can be read, even by root, whom file modes do not stop."""
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+@pytest.mark.usefixtures("locked")
+def test_plan_folder_tells_which_subfolders_cannot_be_read(tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/locked/b.png"):
+        photo_at(tmp_path / name)
+    for name in ("masks/a.png", "masks/locked/b.png"):
+        mask_at(tmp_path / name)
+    plan = plan_folder(tmp_path / "in", tmp_path / "masks", tmp_path / "out", recursive=True)
+    assert [job.photo.name for job in plan.jobs] == ["a.png"]
+    assert plan.unread == [
+        f"{tmp_path}/{name}/locked: left out, as it cannot be read (Permission denied)" for name in ("in", "masks")
+    ]
+
+
+@pytest.mark.usefixtures("locked")
+@pytest.mark.parametrize(("photos", "masks"), [("locked", "masks"), ("in", "locked")])
+def test_plan_folder_does_not_take_a_folder_that_cannot_be_read_for_an_empty_one(
+    tmp_path: Path, photos: str, masks: str
+) -> None:
+    for name in ("in/a.png", "masks/a.png", "locked/a.png"):
+        photo_at(tmp_path / name)
+    with pytest.raises(PermissionError, match="locked"):
+        plan_folder(tmp_path / photos, tmp_path / masks, tmp_path / "out")
 
 
 def test_plan_folder_lists_a_link_to_itself_as_a_photo_that_will_fail(tmp_path: Path) -> None:

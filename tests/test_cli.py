@@ -16,7 +16,7 @@ import pytest
 from paths import ROOT
 from PIL import Image, ImageDraw
 
-from inpaint_hub import METHODS, cli
+from inpaint_hub import METHODS, batch, cli
 from inpaint_hub.methods import DEFAULT
 
 HOLE = (8, 6, 16, 14)
@@ -232,6 +232,11 @@ def test_a_checkpoint_is_a_model_of_ones_own(tmp_path: Path) -> None:
         (["empty", "mask.png", "--output", "out"], 1, "empty holds no photos; give a folder that does"),
         (["photos", "mask.png", "--output", "photos"], 1, "photos holds the photos themselves; give another folder"),
         (
+            ["photos", "empty", "--output", "empty"],
+            1,
+            "empty holds the masks, among which results would be taken for masks",
+        ),
+        (
             ["photos", "mask.png", "--output", "photo.png"],
             1,
             "photo.png is a file; for a folder of photos give a folder",
@@ -336,6 +341,26 @@ def test_main_refuses_a_number_that_cannot_be(
         cli.main([*words[:-1], f"{words[-1]}={number}"])
     assert ended.value.code == 2
     assert f"argument {words[-1]}: it is {number!r}; give " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
+def test_fill_fails_where_a_subfolder_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo_at(tmp_path / "in/a.png")
+    plan = batch.plan_folder(tmp_path / "in", mask_at(tmp_path / "mask.png"), tmp_path / "out")
+    monkeypatch.setattr(batch, "plan_folder", lambda *_, **__: plan._replace(unread=["in/b: left out"]))
+    words = ["fill", str(tmp_path / "in"), str(tmp_path / "mask.png"), "--output", str(tmp_path / "out"), *TELEA]
+    assert cli.main(words) == 1
+    assert capsys.readouterr().err.splitlines() == ["in/b: left out"]
+
+
+def test_compare_says_before_it_measures_that_it_cannot_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert cli.main(["compare", str(tmp_path / "no-data"), "--output", str(tmp_path / "file/out")]) == 1
+    assert capsys.readouterr().err == f"inpaint-hub: [Errno 20] Not a directory: '{tmp_path}/file/out'\n"
 
 
 def test_a_name_that_the_terminal_cannot_show_is_no_failure(tmp_path: Path) -> None:
