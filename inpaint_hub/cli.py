@@ -132,9 +132,7 @@ def _add_fill(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="black is filled; with --no- white, even where that looks like a mistake",
     )
-    parser.add_argument(
-        "--png", action="store_true", help="in a folder: write PNGs, which keep known pixels bit for bit"
-    )
+    parser.add_argument("--png", action="store_true", help="write PNGs, which keep known pixels bit for bit")
     parser.add_argument("--overwrite", action="store_true", help="write again what is already there")
     parser.add_argument(
         "--recursive", action="store_true", help="in a folder: fill its subfolders and linked ones, too"
@@ -232,7 +230,9 @@ def _output_file(args: argparse.Namespace) -> Path:
     if args.output.endswith(("/", os.sep)) or output.is_dir():
         if args.image == "-":
             raise ValueError(f"standard input has no name to write in {args.output}; give a file's name")
-        output /= Path(args.image).name
+        output /= Path(args.image).with_suffix(".png").name if args.png else Path(args.image).name
+    elif args.png and output.suffix.lower() != ".png":
+        raise ValueError(f"--png writes PNGs; give a name that ends in .png, not {output.name}")
     if output.exists() and not args.overwrite:
         raise ValueError(f"{output} is already there; --overwrite writes it again")
     return output

@@ -343,7 +343,6 @@ def test_main_refuses_a_number_that_cannot_be(
     assert f"argument {words[-1]}: it is {number!r}; give " in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("as_in_a_terminal")
 def test_fill_fails_where_a_subfolder_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -386,6 +385,19 @@ def test_a_mask_comes_from_a_pipe_for_a_photo_that_goes_into_a_folder(tmp_path: 
     done = in_shell("photo.png - --output new/ < mask.png", tmp_path)
     assert (done.stdout, done.stderr) == (b"new/photo.png: 64 px filled by telea\n", b"")
     assert (tmp_path / "new/photo.png").stat().st_mtime == 1e9, "it has the time of its photo"
+
+
+@pytest.mark.parametrize(
+    ("photo", "output", "written"),
+    [("photo.jpg", "new/", "new/photo.png"), ("photo.jpg", "x.png", "x.png"), ("- < photo.jpg", "x.png", "x.png")],
+)
+def test_png_is_written_for_one_photo_too(tmp_path: Path, photo: str, output: str, written: str) -> None:
+    photo_at(tmp_path / "photo.jpg")
+    mask_at(tmp_path / "mask.png")
+    done = in_shell(f"--png --output {output} {photo.split()[0]} mask.png {photo.partition(' ')[2]}", tmp_path)
+    assert done.stdout.decode() == f"{written}: 64 px filled by telea\n"
+    with Image.open(tmp_path / written) as image:
+        assert image.format == "PNG"
 
 
 @pytest.mark.parametrize("mask_too", [False, True])
