@@ -153,9 +153,9 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, Recip
     parser = _parser(start, preset, known.preset if known.recipe is None else known.recipe.name)
     args = parser.parse_args(argv)
     args.hub_model_id = args.hub_model_id or args.output_dir.absolute().name
-    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)}
-    given["dataset_name"] = args.train_data_dir or args.dataset_name
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    fields = {field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)}
+    fields["dataset_name"] = args.train_data_dir or args.dataset_name
+    changes: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     if args.holes is not None and "folder" not in args.holes:
         changes.setdefault("mask_dir", None)  # the recipe's, for holes that are not drawn any more
     try:
@@ -228,8 +228,6 @@ def _check(args: argparse.Namespace) -> None:
     for name in POSITIVE:
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"--{name} is {getattr(args, name)}; it takes 1 or more")
-    if not 0 <= args.seed < 2**32:
-        raise ValueError(f"--seed is {args.seed}; it takes 0 to {2**32 - 1}")
     if args.validation_steps is not None and args.validation_steps < 0:
         raise ValueError(f"--validation_steps is {args.validation_steps}; it takes 0 or more")
     threads = args.num_threads

@@ -63,14 +63,6 @@ def test_parse_args_holes_of_other_kinds_need_no_masks_of_the_recipe(tmp_path: P
         parse_args([*command, "--holes", "rectangle", "--mask_dir", "others"])
 
 
-@pytest.mark.parametrize("seed", ["-1", "4294967296", "9" * 30])
-def test_parse_args_a_seed_that_no_generator_takes_is_refused(seed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        parse_args(["--output_dir", "x", "--seed", seed])
-    assert f"--seed is {seed}; it takes 0 to 4294967295" in capsys.readouterr().err
-    assert parse_args(["--output_dir", "x", "--seed", "4294967295"])[0].seed == 2**32 - 1
-
-
 @pytest.mark.parametrize("content", ["", "[]", "3", '{"colour": 1}', '{"learning_rate": -1.0}', '{"joint": "false"}'])
 def test_parse_args_a_file_that_is_no_recipe_is_refused(
     content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
