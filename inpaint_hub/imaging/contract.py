@@ -192,12 +192,9 @@ def _plain_array(name: str, array: np.ndarray) -> np.ndarray:
 
 def _values_of_tensor(name: str, tensor: Any) -> np.ndarray:
     """The tensor's values; half precisions, which NumPy lacks, as float32. Raises `ValueError` for one without them."""
-    kinds = {
-        "nested": tensor.is_nested, "sparse": "strided" not in str(tensor.layout), "quantized": tensor.is_quantized,
-        "meta": tensor.is_meta,
-    }  # fmt: skip
-    for kind in (kind for kind, is_so in kinds.items() if is_so):
-        raise ValueError(f"{name} is a {kind} tensor; give a dense one that holds its values (to_dense, dequantize)")
+    kind = "sparse" if str(tensor.layout) != "torch.strided" else "meta" if tensor.is_meta else ""
+    if kind:
+        raise ValueError(f"{name} is a {kind} tensor; give a dense one that holds its values, as to_dense() makes")
     values: np.ndarray = (tensor.float() if tensor.is_floating_point() else tensor).numpy(force=True)
     return values
 

@@ -208,7 +208,7 @@ def test_a_phones_jpeg_with_a_second_picture_is_taken_and_says_so() -> None:
 
 
 BROKEN = {
-    "empty": (b"", "photo is no picture"),
+    "empty": (b"", "photo is empty; give a picture"),
     "text": (b"hello", "photo is no picture"),
     "half a PNG": (file_of(Image.effect_noise((64, 64), 50), "PNG")[:900], "photo is broken"),
     "half a JPEG": (file_of(Image.effect_noise((64, 64), 50), "JPEG")[:900], "photo is broken"),
