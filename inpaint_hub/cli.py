@@ -315,6 +315,7 @@ def compare(args: argparse.Namespace) -> int:
     """Measure, write the folder, and say what came out: 1 where there was nothing to measure."""
     if args.output.is_file() or (args.output.is_dir() and any(args.output.iterdir()) and not args.overwrite):
         return _failed(f"{args.output} has something in it already; give another folder, or --overwrite")
+    made = not args.output.exists()
     try:
         from .evaluation import comparison, report
         from .methods.registry import METHODS
@@ -342,6 +343,9 @@ def compare(args: argparse.Namespace) -> int:
         return _failed(f"compare needs {error.name}, which is not installed: pip install '.[train]' brings it")
     except (ValueError, OSError, RuntimeError) as error:
         return _failed(str(error))
+    finally:
+        if made and args.output.is_dir() and not any(args.output.iterdir()):
+            args.output.rmdir()  # nothing came of it
     print("", text.split("\n## ")[0], sep="\n")
     print(f"{args.output}: README.md, figures.json, sheet.png, curves.png")
     return 0

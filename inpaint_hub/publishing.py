@@ -117,7 +117,7 @@ def save_model(
     discriminator.save_pretrained(aside / "discriminator")
     card = folder / "README.md"
     if card.is_file() and is_edited(card.read_text(encoding="utf-8")):
-        names = ("README.edited.md", *(f"README.edited-{number}.md" for number in itertools.count(2)))
+        names = (f"README.edited{f'-{number}' if number > 1 else ''}.md" for number in itertools.count(1))
         card.replace(next(folder / name for name in names if not (folder / name).exists()))
     (folder / "discriminator").mkdir(exist_ok=True)
     for path in sorted(path for path in aside.rglob("*") if path.is_file()):
