@@ -82,8 +82,8 @@ def load(config: DatasetConfig, streaming: bool = False) -> Source:
         else:
             found = find_images(folder, {flag: Path(place) for flag, place in config.leave_out})
             if found is None:
-                _refuse_inside(folder, config.leave_out)
-                splits = load_dataset(str(folder), config.config_name, streaming=streaming, **_batches(folder))
+                _refuse_unsearchable(folder, config.leave_out)
+                splits = load_dataset(str(folder), config.config_name, streaming=streaming, **_parquet_options(folder))
             else:
                 splits, notes = {split: _undecoded(paths) for split, paths in found.splits.items()}, found.notes
     except (DatasetsError, ValueError) as error:
@@ -107,15 +107,17 @@ def _undecoded(paths: list[str]) -> Dataset:
     return Dataset.from_dict({"image": paths}, Features({"image": ImageFeature(decode=False)}))
 
 
-def _batches(folder: Path) -> dict[str, int]:
-    """How `datasets` shall read a folder: Parquet files not in batches as long as their first row group, which has none
-    at times. With a README.md, which may name configurations, it refuses to be told.
+def _parquet_options(folder: Path) -> dict[str, int]:
+    """Options of `datasets` for a folder of Parquet files.
+
+    By default it reads as many rows at a time as a file's first row group has, and fails where that is empty. It takes
+    no options where a README.md names configurations.
     """
     kinds = {path.suffix.lower() for path in folder.rglob("*")} & (PACKED | TABLES)
     return {"batch_size": PARQUET_ROWS} if kinds == {".parquet"} and not (folder / "README.md").exists() else {}
 
 
-def _refuse_inside(folder: Path, leave_out: Sequence[tuple[str, str]]) -> None:
+def _refuse_unsearchable(folder: Path, leave_out: Sequence[tuple[str, str]]) -> None:
     """Raise `ValueError` where `datasets`, which searches a folder by itself, would read too much or nothing."""
     if "[" in str(folder.resolve()):
         raise ValueError("[ ] in the name of a folder of packed images are read as a pattern; rename the folder")
