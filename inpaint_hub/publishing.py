@@ -93,6 +93,7 @@ def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
         "rectangles": "rectangle" in recipe.hole_mix(),
         "resolution": side,
         "hole_sides": recipe.hole_sides_at(side),
+        "largest_hole": run.holes_at(side).largest_side(side),
         "seed": args.seed,
         "images_seen": state.images_seen,
         "hours": round(state.seconds / 3600, 2),
@@ -111,7 +112,7 @@ def save_model(
     aside = folder / ".model.partial"
     shutil.rmtree(aside, ignore_errors=True)
     planned: Any = generator._hub_mixin_config
-    config = {**planned, "largest_hole": facts["hole_sides"][1]}  # a run may end before its images grow
+    config = {**planned, "largest_hole": facts["largest_hole"]}  # a run may end before its images grow
     to_half(generator).save_pretrained(aside, config=config, model_card_kwargs=facts)
     (aside / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
     discriminator.save_pretrained(aside / "discriminator")

@@ -17,7 +17,7 @@ from inpaint_hub.publishing import save_model
 def test_save_model_replaces_a_model_and_keeps_an_edited_card(tmp_path: Path) -> None:
     def save(seed: int) -> dict[str, bytes]:
         torch.manual_seed(seed)
-        save_model(Generator(), Discriminator(16), {"note": f"Number {seed}.", "hole_sides": (4, 8)}, tmp_path)
+        save_model(Generator(), Discriminator(16), {"note": f"Number {seed}.", "largest_hole": 8}, tmp_path)
         return {
             path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
         }
@@ -46,5 +46,5 @@ def test_save_model_replaces_a_model_and_keeps_an_edited_card(tmp_path: Path) ->
 def test_save_model_knows_the_holes_that_it_was_trained_on(make: type[InpaintingNetwork], tmp_path: Path) -> None:
     planned = make((0.1, 0.2, 0.3), largest_hole=16)  # type: ignore[call-arg]
     expected = planned.settings() | {"largest_hole": 8}
-    save_model(planned, Discriminator(16), {"hole_sides": (4, 8)}, tmp_path)  # of a run that ended early
+    save_model(planned, Discriminator(16), {"largest_hole": 8}, tmp_path)  # of a run that ended early
     assert load_network(tmp_path).settings() == expected

@@ -19,6 +19,7 @@ Strokes scale with the image. Rectangles touch the edge more often in small imag
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,21 @@ class Holes:
             chosen = kinds == number
             holes[chosen] = KINDS[kind](draws[chosen], size, self)
         return torch.from_numpy(holes[:, None])
+
+    def largest_side(self, resolution: int) -> int:
+        """Find how large holes are in images of a side, as what a network is trained to fill at once.
+
+        Args:
+            resolution: The side of the images, px.
+
+        Returns:
+            The longest side of a rectangle, px; of masks, the side of a square with the area of the largest one.
+        """
+        drawn = self.sides[1] if {*self.mix} != {"folder"} else 1
+        if self.masks is None or "folder" not in self.mix:
+            return drawn
+        shares = np.unpackbits(self.masks, axis=2).sum(axis=(1, 2)) / self.masks.shape[1] ** 2  # they are squares
+        return max(drawn, round(resolution * math.sqrt(shares.max())))
 
     def digest(self) -> str | None:
         """Hash the masks, if there are any: two runs with the same settings and masks draw the same holes."""

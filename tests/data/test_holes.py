@@ -232,6 +232,22 @@ def test_masks_of_specks_leave_no_image_without_a_hole_at_a_smaller_size(tmp_pat
     assert Holes((8, 16), {"folder": 1}, masks).batch(0, 0, 300, (side, side)).flatten(1).any(dim=1).all()
 
 
+@pytest.mark.parametrize(
+    ("mix", "masked", "side"),
+    [
+        ({"folder": 1}, 0.25, 64),  # what is drawn from masks alone knows no rectangle, be it smaller
+        ({"folder": 1}, 0.0625, 32),
+        ({"folder": 1, "strokes": 1}, 0.0625, 48),
+        ({"folder": 1, "strokes": 1}, 0.25, 64),
+        ({"rectangle": 1}, 0.25, 48),
+    ],
+)
+def test_the_largest_hole_is_the_largest_of_what_is_drawn(mix: dict[str, float], masked: float, side: int) -> None:
+    masks = np.zeros((2, 64, 64), dtype=bool)
+    masks[0, :1], masks[1, : round(64 * masked)] = True, True
+    assert Holes((8, 48), mix, np.packbits(masks, axis=2)).largest_side(128) == side
+
+
 def test_another_set_of_masks_has_another_digest() -> None:
     first, second = (Holes((8, 16), {"folder": 1}, random_masks((32, 32), count)) for count in (4, 5))
     assert len({first.digest(), second.digest(), Holes((8, 16), {"rectangle": 1}).digest()}) == 3
