@@ -1,12 +1,14 @@
-"""Short timings that tell what a machine is good at: the number of threads, the precision."""
+"""What a machine is good at, by short timings: the number of threads, the precision. And what a process takes of it."""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _THREADS = threading.Lock()
 
@@ -20,6 +22,20 @@ def allowed_threads() -> int:
     """Count the threads that this process may compute with: one for each core, or as OMP_NUM_THREADS says."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     return min(available_cores(), int(told)) if told.isdigit() and int(told) else available_cores()
+
+
+def peak_memory() -> int:
+    """Find the most memory that this process has held so far, in bytes."""
+    if (status := Path("/proc/self/status")).exists():  # on Linux ru_maxrss would start with that of the parent process
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
+    try:
+        import resource
+    except ImportError:  # on Windows
+        import psutil  # type: ignore[import-untyped]
+
+        return int(psutil.Process().memory_info().peak_wset)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @contextmanager

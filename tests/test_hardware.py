@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -73,3 +75,13 @@ def test_one_torch_thread_restores_the_number_of_threads_even_after_an_error() -
     with pytest.raises(ValueError, match="broken"):
         fail()
     assert torch.get_num_threads() == 4
+
+
+def test_peak_memory_is_in_bytes_and_grows_with_what_was_held() -> None:
+    code = (
+        "from inpaint_hub.hardware import peak_memory; before = peak_memory();"
+        "held = bytearray(b'1') * 100_000_000; print(before, peak_memory())"
+    )
+    before, after = map(int, subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    assert before > 1e6
+    assert 9e7 < after - before < 1.2e8

@@ -104,3 +104,15 @@ def test_importing_the_package_loads_nothing_and_inference_needs_no_training_lib
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_every_module_can_be_imported_where_unix_modules_are_missing() -> None:
+    """As on Windows."""
+    code = (
+        "import importlib, os, pkgutil, signal, sys; sys.modules |= {'fcntl': None, 'resource': None};"
+        "del signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD, signal.pthread_sigmask;"
+        "os.__dict__.pop('sched_getaffinity', None);"
+        "import inpaint_hub; found = pkgutil.walk_packages(inpaint_hub.__path__, 'inpaint_hub.');"
+        "[importlib.import_module(name) for name in [*(module.name for module in found), 'train_accelerate', 'app']]"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=ROOT)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..hardware import peak_memory
 from ..metrics import METRICS
 
 if TYPE_CHECKING:
@@ -158,16 +157,7 @@ def fill_all(name: str, images: np.ndarray, holes: np.ndarray, seed: int) -> Fil
             started = time.perf_counter()
             results[number] = method(image, hole, seed=seed)
             milliseconds.append(1000 * (time.perf_counter() - started))
-    return Fills(results, milliseconds, _peak_mb())
-
-
-def _peak_mb() -> float:
-    """The peak memory of this process. On Linux ru_maxrss would start with that of the parent process."""
-    if (status := Path("/proc/self/status")).exists():
-        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 2**10
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return Fills(results, milliseconds, peak_memory() / 2**20)
 
 
 def compare(

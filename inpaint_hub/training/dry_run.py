@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import resource
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from ..data.dataset import Batch
-from ..hardware import shortest_seconds
+from ..hardware import peak_memory, shortest_seconds
 from .recipes import Recipe
 
 
@@ -56,7 +55,7 @@ def estimate_run(
     for name in ("generator", "discriminator"):
         lines.append(f"{name}: {sum(weight.numel() for weight in parts[name].parameters()) / 1e6:.2f} M parameters")
     if batch.images.device.type == "cpu" and not torch.cuda.is_available():
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        memory = peak_memory() / 2**30
     else:
         memory = torch.cuda.max_memory_allocated() / 2**30
     lines.append(f"{total_images:,} images, about {total:.2f} h on this machine, validation aside; {memory:.1f} GiB")

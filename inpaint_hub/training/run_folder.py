@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
 
 from . import checkpoint
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
 WRITTEN = (  # what a run makes or replaces beside its checkpoints
@@ -31,8 +35,8 @@ class FolderTakenError(ValueError):
 def claimed(folder: Path) -> Iterator[None]:
     """Hold a folder for this run, which is made if it is new.
 
-    The lock goes with the process, however that ends. It is the operating system's; a network drive without locks has
-    none.
+    The lock goes with the process, however that ends. It is the operating system's; Windows has none, nor does a network
+    drive without locks.
 
     Raises:
         FolderTakenError: another run is writing there, or the folder holds files that a run would replace, and that no
@@ -53,7 +57,8 @@ def claimed(folder: Path) -> Iterator[None]:
         )
     with (folder / LOCK).open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
                 file.seek(0)
@@ -70,9 +75,10 @@ def claimed(folder: Path) -> Iterator[None]:
             yield
         finally:
             if [path.name for path in folder.iterdir()] == [LOCK]:  # the run did not come to anything
-                (folder / LOCK).unlink()
-                if made:
-                    folder.rmdir()
+                with suppress(PermissionError):  # on Windows an open file stays
+                    (folder / LOCK).unlink()
+                    if made:
+                        folder.rmdir()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import torch
 from paths import ROOT
 from safetensors.torch import save_file
 
-from inpaint_hub.training import checkpoint
+from inpaint_hub.training import checkpoint, run_folder
 from inpaint_hub.training.recipes import Recipe
 from inpaint_hub.training.run_folder import LOCK, WRITTEN, FolderTakenError, claimed, writing_to
 
@@ -78,6 +78,15 @@ def test_claimed_folders_of_runs_and_of_other_files_are_taken(tmp_path: Path) ->
             pass
     assert (tmp_path / "made").is_dir(), "the user made it"
     assert (tmp_path / "notes" / "plan.md").read_text() == "mine"
+
+
+def test_claimed_without_locks_of_the_system_the_folder_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "fcntl", None)  # as on Windows
+    for _ in range(2):
+        with claimed(tmp_path / "run"):
+            (tmp_path / "run" / "recipe.json").write_text(json.dumps(Recipe().to_dict()))
 
 
 @pytest.mark.parametrize("name", ["file", "file/run"])
