@@ -35,7 +35,7 @@ class FolderTakenError(ValueError):
 def claimed(folder: Path) -> Iterator[None]:
     """Hold a folder for this run, which is made if it is new.
 
-    The lock goes with the process, however that ends. It is the operating system's; Windows has none, nor does a network
+    The lock goes with the process, however that ends. It is the operating system's; Windows has none, nor has a network
     drive without locks.
 
     Raises:
