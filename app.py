@@ -12,13 +12,13 @@ import os
 import sys
 from pathlib import Path
 
-from inpaint_hub.flags import place
+from inpaint_hub.flags import count, limit, place, port
 from inpaint_hub.methods import DEFAULT
 from inpaint_hub.methods.registry import get_method
 from inpaint_hub.web.page import build, launch_options
 
 EXAMPLES = Path(__file__).parent / "examples"
-LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it limits
+LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it limits; all but queue_share 1 or more
     "queue": (20, "requests that may wait; the next one is told that the queue is full"),
     "queue_share": (8, "requests of one address that may wait; 0 for any number, behind a proxy that hides addresses"),
     "concurrency": (1, "photos filled at once, each in a process of its own"),
@@ -40,12 +40,16 @@ def parse_args() -> argparse.Namespace:
         f" chooses another (default: $INPAINT_MODEL, or {DEFAULT})",
     )
     parser.add_argument("--host", help="address to listen on (default: $GRADIO_SERVER_NAME, or 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on (default: $GRADIO_SERVER_PORT, or 7860)")
+    parser.add_argument("--port", type=port, help="port to listen on (default: $GRADIO_SERVER_PORT, or 7860)")
     parser.add_argument("--mcp", action="store_true", help="answer as an MCP server too (pip install 'gradio[mcp]')")
     for name, (default, what) in LIMITS.items():
         variable = f"INPAINT_{name.upper()}"
-        value = int(os.environ.get(variable) or default)
-        parser.add_argument(f"--{name}", type=int, default=value, help=f"{what} (default: ${variable}, or {default})")
+        parser.add_argument(
+            f"--{name}",
+            type=limit if name == "queue_share" else count,
+            default=os.environ.get(variable) or str(default),  # text, which argparse checks as it does the flag's
+            help=f"{what} (default: ${variable}, or {default})",
+        )
     return parser.parse_args()
 
 
@@ -58,7 +62,14 @@ def main() -> None:
     limits = {name: getattr(args, name) for name in LIMITS}
     page = build(args.model, EXAMPLES, limits)
     options = launch_options(page, EXAMPLES, limits)
-    page.launch(server_name=args.host, server_port=args.port, mcp_server=args.mcp, **options)
+    try:
+        page.launch(server_name=args.host, server_port=args.port, mcp_server=args.mcp, **options)
+    except OSError as error:
+        port = f"port {args.port}" if args.port else "any port"
+        sys.exit(
+            f"cannot listen on {port} of {args.host or 'this machine'}: it is taken, or the address is another"
+            f" machine's ({error}); give another --port, or --host"
+        )
 
 
 if __name__ == "__main__":

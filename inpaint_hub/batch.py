@@ -80,9 +80,11 @@ def plan_folder(folder: Path, mask: Path, output: Path, *, recursive: bool = Fal
         as_png: Write every photo as PNG.
 
     Raises:
-        ValueError: There is no photo, or two would be written as the same file.
+        ValueError: There is no photo, no mask, or two would be written as the same file.
         OSError: A folder cannot be read.
     """
+    if not mask.exists():
+        raise ValueError(f"{mask} is not there; give a mask for all photos, or a folder of masks that have their names")
     own = {os.path.realpath(path) for path in (output, mask)} - {os.path.realpath(folder)}
     endings = _endings()
     unread: list[str] = []

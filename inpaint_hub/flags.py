@@ -41,6 +41,16 @@ def count(text: str) -> int:
     return _whole_number(text, 1, MOST)
 
 
+def limit(text: str) -> int:
+    """The most things that are allowed; 0 for any number."""
+    return _whole_number(text, 0, MOST)
+
+
+def port(text: str) -> int:
+    """A port of TCP."""
+    return _whole_number(text, 1, 65535)
+
+
 def seed(text: str) -> int:
     """A seed that every generator of random numbers takes."""
     return _whole_number(text, 0, MOST_SEED)

@@ -62,7 +62,7 @@ def test_plan_folder_skips_what_is_no_picture_and_counts_it(tmp_path: Path) -> N
     for name in ("Thumbs.db", "a.json", "a.xmp", "clip.mov", ".DS_Store"):
         (tmp_path / "in" / name).write_bytes(b"")
     (tmp_path / "in/phone.HEIC").write_bytes(b"")
-    plan = plan_folder(tmp_path / "in", tmp_path / "mask.png", tmp_path / "out")
+    plan = plan_folder(tmp_path / "in", mask_at(tmp_path / "mask.png"), tmp_path / "out")
     assert [job.photo.name for job in plan.jobs] == ["a.png", "phone.HEIC"]
     assert (plan.skipped, plan.folders) == (4, 1)
 
@@ -160,6 +160,12 @@ def test_plan_folder_matches_names_however_their_accents_are_written(
     assert job.output.name == photo.name
 
 
+def test_plan_folder_says_once_that_the_masks_are_not_there(tmp_path: Path) -> None:
+    photo_at(tmp_path / "in/a.png")
+    with pytest.raises(ValueError, match=r"msaks is not there; give a mask for all photos, or a folder of masks"):
+        plan_folder(tmp_path / "in", tmp_path / "msaks", tmp_path / "out")
+
+
 def test_plan_folder_says_how_many_masks_a_photo_has_that_has_not_one(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.png"):
         photo_at(tmp_path / "in" / name)
@@ -185,7 +191,7 @@ def test_plan_folder_looks_into_files_without_an_ending(tmp_path: Path) -> None:
     photo_at(tmp_path / "in/a.png").rename(tmp_path / "in/a")
     for name in ("README", "LICENSE", "clip.mpg", "table.h5"):
         (tmp_path / "in" / name).write_bytes(b"\0\0\1\xb3 text")
-    plan = plan_folder(tmp_path / "in", tmp_path / "mask.png", tmp_path / "out")
+    plan = plan_folder(tmp_path / "in", mask_at(tmp_path / "mask.png"), tmp_path / "out")
     assert ([job.photo.name for job in plan.jobs], plan.skipped) == (["a"], 4)
 
 

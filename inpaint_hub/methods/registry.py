@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Method(Protocol):
     """A copy of `image` with the hole filled, as `imaging.contract` says; with nothing masked the image itself."""
 
-    def __call__(self, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike: ...
+    def __call__(self, image: ImageLike, mask: Any, *, seed: int = 0) -> ImageLike: ...
 
 
 def fill(image: ImageLike, mask: Any, *, method: str | Path = DEFAULT, seed: int = 0) -> ImageLike:
@@ -141,7 +141,7 @@ def fill_photo(
     return data, int(hole.sum()), [*source.notes, *([reading] if reading else []), *notes]
 
 
-def _from_library(name: str, fill: Fill, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike:
+def _from_library(name: str, fill: Fill, /, image: ImageLike, mask: Any, *, seed: int = 0) -> ImageLike:
     """The method `name`, whose `fill` is of arrays, for every image that the contract names.
 
     An image of 8 bits is filled in 8 bits, any other in float or on the range of what is known near the hole.
@@ -183,7 +183,7 @@ def _generator(name: str | Path, device: str = "cpu") -> Inpainter:
 _shipped_generator = lru_cache(_generator)  # shipped files do not change; those of a folder or on the Hub may
 
 
-def _shipped(name: str, image: ImageLike, mask: Any, /, *, seed: int = 0) -> ImageLike:
+def _shipped(name: str, /, image: ImageLike, mask: Any, *, seed: int = 0) -> ImageLike:
     return _shipped_generator(shipped_folder(name))(image, mask, seed=seed)
 
 

@@ -195,6 +195,73 @@ GERMAN = {  # of sentences that other modules say; a word in braces stands for a
     " a PNG keeps them bit for bit": (
         "{format} speichert mit Verlust: Beim Schreiben ändert sich jeder Pixel ein wenig. Ein PNG bleibt exakt."
     ),
+    "{format} cannot hold {mode} colours; they were converted to RGB": (
+        "{format} kann keine Farben in {mode} enthalten; sie wurden in RGB umgerechnet."
+    ),
+    "{format} holds 8 bits a channel; the photo's 16 were rounded": (
+        "{format} enthält 8 Bit je Kanal; die 16 des Fotos wurden gerundet."
+    ),
+    "{name} has {bits} bits a channel; it was read, and is written, with 8, all that this program knows of {format}": (
+        "{name} hat {bits} Bit je Kanal; von {format} werden hier nur 8 gelesen und geschrieben."
+    ),
+    "{name} has {samples} bands; {read} of them can be kept, and the rest was left out": (
+        "{name} hat {samples} Kanäle; {read} davon bleiben erhalten, die übrigen fielen weg."
+    ),
+    "{name} is empty; give a picture": "{name} ist leer. Öffne ein Bild.",
+    "{name} is HEIC, which cannot be read here; convert it to JPEG or PNG first": (
+        "{name} ist HEIC, das hier nicht gelesen werden kann. Wandle es zuerst in JPEG oder PNG um."
+    ),
+    "{name} cannot be written as {format} ({reason}); write it {others}": (
+        "{name} kann nicht als {format} gespeichert werden ({reason}). Wähle ein anderes Format."
+    ),
+    "{name} cannot be written as {format} without changing known pixels; write it as {others}": (
+        "{name} kann nicht als {format} gespeichert werden, ohne dass sich andere Pixel ändern. Wähle ein anderes"
+        " Format."
+    ),
+    "whatever is not transparent in the mask was taken as the hole": (
+        "Gefüllt wird, was in der Maske nicht durchsichtig ist."
+    ),
+    "what is coloured in the mask was taken as the hole": "Gefüllt wird, was in der Maske farbig ist.",
+    "the mask is neither black nor white; what is brighter than {level} of 255 was taken as the hole": (
+        "Die Maske ist weder schwarz noch weiß. Gefüllt wird, was heller als {level} von 255 ist."
+    ),
+    "the mask is a picture of labels; whatever is not black in it was taken as the hole": (
+        "Die Maske ist ein Bild von Klassen. Gefüllt wird, was darin nicht schwarz ist."
+    ),
+    "the mask is a photo with an erased part; what is transparent in it was taken as the hole": (
+        "Die Maske ist ein Foto mit gelöschtem Teil. Gefüllt wird, was darin durchsichtig ist."
+    ),
+    "the mask looks like a photo, not like a mask; give a picture that is white where it should be filled and black"
+    " elsewhere, or the photo with that part erased to transparent": (
+        "Die Maske sieht aus wie ein Foto. Nimm ein Bild, das weiß ist, wo gefüllt werden soll, und sonst schwarz, oder"
+        " das Foto, in dem dieser Teil durchsichtig ist."
+    ),
+    "the mask has areas of {count} colours, none of them black, so it is not clear which should go; make those white"
+    " and the rest black": (
+        "Die Maske hat Flächen in {count} Farben und keine schwarze, also ist unklar, was gefüllt werden soll. Mache"
+        " das weiß und den Rest schwarz."
+    ),
+    "a hole has pixels more than {distance} px from any known one, further than the network sees; they are filled at a"
+    " reduced scale, and softly: mask less, or shrink the photo": (
+        "Ein Teil der Lücke ist mehr als {distance} Pixel vom Rand entfernt, weiter, als das Netz sieht. Er wird"
+        " verkleinert und weich gefüllt. Markiere weniger oder nimm ein kleineres Foto."
+    ),
+    "grow_px is {value}; give a whole number of pixels from 0 to {most}.": (
+        "Das Markierte lässt sich um ganze Pixel von 0 bis {most} vergrößern, nicht um {value}."
+    ),
+    "{name} is no model's name on the Hub; it is written owner/model": (
+        "{name} ist kein Modellname auf dem Hub. Man schreibt ihn Besitzer/Modell."
+    ),
+    "{model} cannot be had from the Hub: no such public model, or no connection": (
+        "{model} ist vom Hub nicht zu bekommen: Es gibt kein solches öffentliches Modell, oder die Verbindung fehlt."
+    ),
+    "{model} has no {files}, so it is no model of this library": (
+        "{model} enthält kein {files}, ist also kein Modell dieser Bibliothek."
+    ),
+    "{model} has {size} MB, and {most} are the most here": "{model} hat {size} MB; hier sind höchstens {most} erlaubt.",
+    "{model} is no model of this library: its weights or its config do not fit": (
+        "{model} ist kein Modell dieser Bibliothek: Gewichte oder Einstellungen passen nicht."
+    ),
 }
 
 METHOD_TITLES: dict[str, Row] = {  # what each is for, in three words; a method that is not here goes by its name

@@ -157,6 +157,13 @@ def test_what_can_be_no_method_is_told_without_asking_the_hub(method: Any, says:
         fill(RGB, HOLE, method=method)
 
 
+@pytest.mark.parametrize("name", ["telea", "cifar10", "context-encoder"])
+def test_methods_take_the_arguments_of_fill_by_their_names(name: str) -> None:
+    pytest.importorskip("cv2")
+    filled = METHODS[name](image=RGB, mask=HOLE, seed=1)
+    assert np.array_equal(np.asarray(filled), np.asarray(fill(RGB, HOLE, method=name, seed=1)))
+
+
 @pytest.mark.parametrize("name", ["", "~/model", "./model", "/model"])
 def test_what_can_be_no_model_is_told_without_asking_the_hub(name: str) -> None:
     with pytest.raises(ValueError, match=f"'{name}' is no shipped model"):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from paths import ROOT
 from PIL import Image
 
 from inpaint_hub import METHODS
-from inpaint_hub.imaging import encoding, photo
+from inpaint_hub.hub import visitors_model
+from inpaint_hub.imaging import encoding, masks, photo
+from inpaint_hub.methods.inpainter import TOO_FAR
 from inpaint_hub.web import marked_hole, photo_edit, text, validation
 from inpaint_hub.worker import TOO_LONG
 
@@ -49,6 +52,10 @@ def test_translate_knows_what_the_pages_modules_say() -> None:
         encoding.LOSSY.format(format="JPEG"),
     ]
     said += [text.TEXTS["no_photo"][0], encoding.LEFT_OUT.format(format="JPEG", names="XMP, video")]
+    said += [encoding.CONVERTED.format(format="PNG", mode="CMYK"), encoding.TO_EIGHT_BIT.format(format="JPEG")]
+    said += [photo.EIGHT_BIT.format(name="a.avif", bits=10, format="AVIF"), TOO_FAR]
+    said += [photo.BANDS.format(name="a.tif", samples=6, read=4)]
+    said += [masks.STROKES, masks.COLORED, masks.FAINT.format(level=7), masks.LABELS, masks.ERASED]
     for sentence in said:
         assert text.translate(sentence, "en") == sentence
         assert text.translate(sentence, "de") != sentence
@@ -62,12 +69,41 @@ def test_translate_knows_how_photos_are_refused(tmp_path: Path) -> None:
     )
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     (tmp_path / "text.txt").write_text("no picture")
-    for name in ("large.png", "several.gif", "broken.jpg", "text.txt"):
+    (tmp_path / "empty.png").touch()
+    for name in ("large.png", "several.gif", "broken.jpg", "text.txt", "empty.png"):
         with pytest.raises(ValueError, match=name) as caught:
             photo.read(tmp_path / name, 1000)
         german = text.translate(str(caught.value), "de")
         assert german != str(caught.value)
         assert german.startswith(name)
+
+
+def test_translate_knows_how_masks_are_refused() -> None:
+    colors = np.zeros((20, 30, 3), dtype=np.uint8)
+    colors[:10], colors[10:], colors[5:15, 5:15] = (70, 70, 70), (128, 64, 128), (244, 35, 232)
+    said = set()
+    for picture in (Image.open(ROOT / "examples/cat.jpg"), Image.fromarray(colors)):
+        with pytest.raises(ValueError, match="the mask") as caught:
+            masks.parse_mask(picture)
+        said.add(text.translate(str(caught.value), "de"))
+    assert len(said) == 2
+    assert all(german.startswith("Die Maske") for german in said)
+
+
+def test_translate_knows_how_values_of_the_page_are_refused(tmp_path: Path) -> None:
+    for grow_px in (-3, 2.5, 201):
+        with pytest.raises(ValueError, match="grow_px") as caught:
+            validation.validate({"grow_px": grow_px}, ["telea"], tmp_path)
+        assert text.translate(str(caught.value), "de").endswith(f"vergrößern, nicht um {grow_px}.")
+
+
+@pytest.mark.parametrize("name", ["nonsense", "owner/model"])
+def test_translate_knows_how_models_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="Hub") as caught:
+        visitors_model(name)
+    german = text.translate(str(caught.value), "de")
+    assert german != str(caught.value)
+    assert name in german
 
 
 def test_translate_leaves_what_it_does_not_know() -> None:
