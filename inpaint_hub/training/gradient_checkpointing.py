@@ -38,7 +38,7 @@ def checkpoint_gradients(layers: nn.Sequential) -> None:
 @contextmanager
 def _statistics_kept(segment: nn.Module) -> Iterator[None]:
     """Within, batch norm normalises as in training, and its running statistics stay as they are."""
-    norms = [module for module in segment.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in segment.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
     counts = [norm.num_batches_tracked for norm in norms]
     before = [
         (norm.momentum, None if count is None else count.clone()) for norm, count in zip(norms, counts, strict=True)

@@ -36,13 +36,15 @@ def precision(flag: str | None, cpu: bool) -> str:
 
 
 def launch_error(accelerator: Any) -> str | None:
-    """Why this launch must not go on: processes that do not know of each other would write to one folder."""
+    """Why this launch must not go on: processes that do not know of each other, a precision that is not to be had."""
     told = int(os.environ.get("WORLD_SIZE", 1))
     if told > 1 and accelerator.num_processes == 1:
         return (
             f"the environment says WORLD_SIZE={told}, but this process is alone: each would train by itself and write"
             " to the same folder; start them with torchrun or accelerate launch, or unset WORLD_SIZE"
         )
+    if accelerator.device.type == "cpu" and accelerator.mixed_precision == "fp16":
+        return "fp16 needs a GPU: on a CPU accelerate would train in fp32; use --mixed_precision bf16, or no"
     return None
 
 

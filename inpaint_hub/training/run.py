@@ -38,6 +38,7 @@ RECALIBRATION_PX = 2048 * 32**2  # of training images, to measure batch norm's s
 RECALIBRATION_BATCH = 256  # images at most
 VALIDATIONS = 20  # at most in a run, unless --validation_steps says otherwise
 MOST_WORKERS = 12  # processes that make batches while a GPU computes
+SCALER = "scaler"  # the part of a run in fp16 that scales its loss
 IMAGES_OF_A_STREAM = 50_000  # an epoch where the source does not say: about CIFAR-10's
 
 
@@ -86,6 +87,8 @@ class Run:
         parts["average"] = self.average
         for name in ("generator_optimizer", "discriminator_optimizer"):
             parts |= {f"{name}_{number}": some for number, some in enumerate(getattr(networks, f"{name}s"))}
+        if self.accelerator.scaler is not None:  # in fp16
+            parts[SCALER] = self.accelerator.scaler
         return parts
 
     def batchnorm_is_frozen(self, images_seen: int) -> bool:
@@ -276,7 +279,8 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], settings: dict[str, An
         )
     try:
         for name, part in parts.items():
-            part.load_state_dict(saved[name])
+            if name != SCALER or name in saved:  # checkpoints of earlier versions hold no scale
+                part.load_state_dict(saved[name])
         state.load(saved, parts["generator"].fill_color.device)
     except (KeyError, ValueError, RuntimeError) as error:
         sys.exit(f"the checkpoint in --output_dir is of another version, or of another network: {error!r}")

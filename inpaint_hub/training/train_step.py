@@ -282,12 +282,14 @@ def mean_over_processes(figures: dict[str, Tensor], accelerator: Any) -> dict[st
 
 
 def clip_gradient(optimizers: list[Any], largest: float, accelerator: Any) -> None:
-    """Scale the gradient over all weights of some optimisers to a norm of at most `largest`, in place."""
-    if accelerator.scaler is not None:
-        for optimizer in optimizers:
-            accelerator.scaler.unscale_(optimizer.optimizer)
+    """Scale the gradient over all weights of some optimisers to a norm of at most `largest`, in place.
+
+    Gradients keep the loss scale of fp16: accelerate's optimisers take it away, and would do so again after the first
+    of them has stepped.
+    """
+    scale = 1.0 if accelerator.scaler is None else accelerator.scaler.get_scale()
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    torch.nn.utils.clip_grad_norm_([weight for group in groups for weight in group["params"]], largest)
+    torch.nn.utils.clip_grad_norm_([weight for group in groups for weight in group["params"]], largest * scale)
 
 
 def gradient_norm(optimizers: list[Any], accelerator: Any) -> Tensor:

@@ -41,6 +41,15 @@ def test_checkpoint_gradients_changes_no_gradient_and_no_statistic(
     assert saving.state_dict().keys() == plain.state_dict().keys()
 
 
+def test_checkpoint_gradients_counts_a_batch_once_on_several_gpus() -> None:
+    generator = Generator()
+    layers = torch.nn.SyncBatchNorm.convert_sync_batchnorm(generator.layers)  # alone it computes as BatchNorm2d does
+    checkpoint_gradients(layers)
+    layers(torch.rand(2, 4, 16, 16)).mean().backward()
+    counts = {int(layer.num_batches_tracked) for layer in layers if isinstance(layer, torch.nn.SyncBatchNorm)}
+    assert counts == {1}
+
+
 def test_checkpoint_gradients_keeps_fewer_activations() -> None:
     kept: dict[bool, int] = {}
     for saving in (False, True):

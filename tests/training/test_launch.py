@@ -195,6 +195,10 @@ def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch: pytes
     assert "WORLD_SIZE=2, but this process is alone" in str(launch_error(accelerator))
 
 
+def test_fp16_on_a_cpu_is_refused() -> None:
+    assert "fp16 needs a GPU" in str(launch_error(Accelerator(cpu=True, mixed_precision="fp16")))
+
+
 @pytest.mark.slow
 def test_a_launch_that_became_one_process_is_said(pictures: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]

@@ -20,8 +20,9 @@ from inpaint_hub import Generator
 from inpaint_hub.data.dataset import Images, InMemory
 from inpaint_hub.data.holes import Holes
 from inpaint_hub.training import run as module
+from inpaint_hub.training.history import TrainingState
 from inpaint_hub.training.recipes import Recipe
-from inpaint_hub.training.run import Run, own_batch, own_batches, recalibrated
+from inpaint_hub.training.run import Run, own_batch, own_batches, recalibrated, restore
 
 ROOT = Path(__file__).parents[2]
 
@@ -167,3 +168,20 @@ def test_workers_leave_a_core_to_each_training_process(
 ) -> None:
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: range(cores), raising=False)
     assert module.workers(processes) == count
+
+
+def test_the_loss_scale_of_fp16_goes_on_from_a_checkpoint_if_it_holds_one() -> None:
+    saved: dict[str, Any] = TrainingState().state() | {"settings": {}, "threads": 1}
+    before, after, unknown = (torch.amp.GradScaler("cpu", init_scale=scale) for scale in (128.0, 2.0, 4.0))
+    accelerator = SimpleNamespace(scaler=before, unwrap_model=lambda network: network)
+    generator = Generator()
+    networks = SimpleNamespace(
+        generator=generator, discriminator=generator, generator_optimizers=[], discriminator_optimizers=[]
+    )
+    run = dataclasses.replace(small_run(4, 8), accelerator=accelerator, networks=networks)  # type: ignore[arg-type]
+    saved |= {name: part.state_dict() for name, part in run.parts().items()}
+    restore(saved, run.parts() | {"scaler": after}, {})
+    assert after.get_scale() == 128
+    del saved["scaler"]  # of an earlier version
+    restore(saved, run.parts() | {"scaler": unknown}, {})
+    assert unknown.get_scale() == 4

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
 from torch import nn
 
 from inpaint_hub.data.dataset import Batch
@@ -16,7 +18,7 @@ from inpaint_hub.models.features import feature_network
 from inpaint_hub.models.networks import Discriminator, Generator
 from inpaint_hub.training.optim import make_optimizers
 from inpaint_hub.training.recipes import PRESETS, Recipe
-from inpaint_hub.training.train_step import UPDATES, Networks, train_step
+from inpaint_hub.training.train_step import UPDATES, Networks, clip_gradient, train_step
 
 HOLES = Holes((8, 16), {"rectangle": 1, "strokes": 1}).batch(0, 0, 4, (32, 32))
 BOXES = bounding_boxes(HOLES)
@@ -167,3 +169,25 @@ def test_only_one_piece_of_an_update_is_on_the_tape_at_a_time(preset: str) -> No
             after(PRESETS[preset].updates_at(1.0), preset, pieces, training=True)
         most.append(tape.most)
     assert 0 < most[1] <= most[0] / 4
+
+
+@pytest.mark.parametrize("largest", [1e6, 1e-3])
+def test_clip_gradient_with_a_loss_scale_is_as_without(largest: float) -> None:
+    Accelerator(cpu=True, mixed_precision="no")  # its optimisers ask for the state that it makes
+    images, holes = torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32, dtype=torch.bool)
+    holes[:, :, 8:20, 8:20] = True
+    stepped: dict[bool, list[torch.Tensor]] = {}
+    for scaled in (False, True):
+        torch.manual_seed(0)
+        generator, discriminator = Generator(), Discriminator(32)
+        scaler = torch.amp.GradScaler("cpu", init_scale=65536.0) if scaled else None
+        inner = make_optimizers(PRESETS["cifar10"], generator, discriminator)[0]  # Muon and Adam, which step in turn
+        optimizers = [AcceleratedOptimizer(optimizer, scaler=scaler) for optimizer in inner]
+        loss = (generator(generator.masked(images, holes)) - images).square().mean()
+        (loss if scaler is None else scaler.scale(loss)).backward()
+        clip_gradient(optimizers, largest, SimpleNamespace(scaler=scaler))
+        for optimizer in optimizers:
+            optimizer.step()
+        stepped[scaled] = [weight.detach() for weight in generator.parameters()]
+    for plain, scaled_weight in zip(stepped[False], stepped[True], strict=True):
+        torch.testing.assert_close(scaled_weight, plain, rtol=1e-4, atol=1e-6)
