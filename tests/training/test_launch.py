@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -196,7 +197,8 @@ def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch: pytes
 
 
 def test_fp16_on_a_cpu_is_refused() -> None:
-    assert "fp16 needs a GPU" in str(launch_error(Accelerator(cpu=True, mixed_precision="fp16")))
+    asked = SimpleNamespace(device=torch.device("cpu"), mixed_precision="fp16", num_processes=1)
+    assert "fp16 needs a GPU" in str(launch_error(asked))
 
 
 @pytest.mark.slow
