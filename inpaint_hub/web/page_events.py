@@ -11,6 +11,7 @@ from . import photo_edit, text
 from .blocks import connection_checker, current_page, show_value_errors
 from .endpoints import NO_PHOTO, choose
 from .marked_hole import NO_HOLE
+from .validation import MOST_EDITS, TOO_MANY_FILLS
 
 MOMENTS = 8  # requests at once that take moments; they wait for one worker
 
@@ -36,6 +37,9 @@ def select_object(request: dict) -> dict:
 def fill_hole(request: dict, progress: Any = gr.Progress()) -> dict:  # noqa: B008
     """Fill what is marked."""
     language = request["language"]
+    with show_value_errors(language):
+        if len(request.get("edits", [])) >= MOST_EDITS:  # one more could not be saved
+            raise ValueError(TOO_MANY_FILLS.format(count=MOST_EDITS))
     method, _ = choose(request["method"], request.get("model"), progress, language)
     with show_value_errors(language):
         filled = current_page().pool.fill_hole(

@@ -166,6 +166,10 @@ GERMAN = {  # of sentences that other modules say; a word in braces stands for a
     "The photo is HEIC. It is saved as JPEG, or as PNG if you choose so.": (
         "Das Foto ist HEIC. Gespeichert wird es als JPEG oder, wenn du es wählst, als PNG."
     ),
+    "This photo has {count} fills, and there can be no more. Download it, then open the downloaded file to go on.": (
+        "Dieses Foto hat {count} Füllungen, und mehr können es nicht sein. Lade es herunter und öffne dann die"
+        " heruntergeladene Datei, um weiterzumachen."
+    ),
     "The {name} was here for too long and was deleted. Open it again.": (
         "Die Datei lag zu lange hier und wurde gelöscht. Öffne sie neu."
     ),

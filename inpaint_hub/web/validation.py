@@ -12,9 +12,12 @@ from urllib.parse import unquote
 from . import text
 
 GROW_PX = 200  # the most
-MOST_EDITS = 200
+MOST_EDITS = 2000  # so many are told in a request of half a megabyte, and pasted in seconds
 FORMATS = "photo", "png"
 TOO_OLD = "The {name} was here for too long and was deleted. Open it again."
+TOO_MANY_FILLS = (
+    "This photo has {count} fills, and there can be no more. Download it, then open the downloaded file to go on."
+)
 UPLOAD = "an upload, as gradio_client's handle_file makes one"
 
 
@@ -115,5 +118,5 @@ def _is_grow_px(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    shown = repr(value)
+    shown = f"a list of {len(value)}" if isinstance(value, list) and len(value) > MOST_EDITS else repr(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."

@@ -14,7 +14,7 @@ from PIL import Image
 from sample_photos import photo_of, some_hole
 
 import app
-from inpaint_hub.web import marked_hole, photo_edit, text
+from inpaint_hub.web import marked_hole, photo_edit, text, validation
 
 PAGE_EVENTS = "fill_hole", "open_photo", "read_mask", "select_object", "save_photo"
 pytestmark = pytest.mark.timeout(3 * PATIENCE_S)
@@ -85,3 +85,19 @@ def test_page_events_refuse_patches_that_do_not_fit(server: Server, files: dict[
     for box in ([0, 0, 4, 4], [-1, 0, 60, 40], [1, 0, 60, 40], [0, 0, 60, 10**9]):
         edits = [{"file": request["photo"], "box": box}]
         assert output_of(server, "save_photo", request | {"edits": edits})["error"] == photo_edit.MISFIT
+
+
+def test_page_events_refuse_a_fill_too_many_and_save_the_others(
+    server: Server, files: dict[str, Any], tmp_path: Path
+) -> None:
+    request = page_request(server, tmp_path)
+    (filled,) = output_of(server, "fill_hole", request)["data"]
+    edit = {"file": {"path": filled["patch"], "meta": {"_type": "gradio.FileData"}}, "box": filled["box"]}
+    request |= {"edits": [edit] * validation.MOST_EDITS}
+    sentence = output_of(server, "fill_hole", request)["error"]
+    assert sentence == validation.TOO_MANY_FILLS.format(count=validation.MOST_EDITS)
+    german = output_of(server, "fill_hole", request | {"language": "de"})["error"]
+    assert german.startswith(f"Dieses Foto hat {validation.MOST_EDITS} Füllungen")
+    (saved,) = output_of(server, "save_photo", request)["data"]
+    hole = some_hole(40, 60)
+    assert np.array_equal(fetched(server, saved["path"])[~hole], photo_of(40, 60)[~hole])

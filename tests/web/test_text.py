@@ -48,6 +48,7 @@ def test_translate_knows_what_the_pages_modules_say() -> None:
     said += [photo.FIRST_OF_SEVERAL]
     said += [
         validation.TOO_OLD.format(name="photo"),
+        validation.TOO_MANY_FILLS.format(count=2000),
         TOO_LONG.format(limit_s=120),
         encoding.LOSSY.format(format="JPEG"),
     ]
