@@ -14,6 +14,7 @@ import {Server} from './transport.js'
 import {Work} from './work.js'
 
 const SAID_PX = 44  // room for what is said below the photo
+const HANDING_MS = 60_000  // a browser that asks where to put a file may begin late to read it
 
 // `element` holds canvas.html; `props` has texts, methods, default_method, examples and limits.
 export function start(element, props) {
@@ -171,11 +172,8 @@ class Page {
       const {photo} = this.opener, last = this.editor.history.applied.at(-1)
       const more = async () => ({file_format: this.parts.format.value})
       const saved = await this.#ask('save_photo', signal, more)
-      signal.throwIfAborted()
-      const link = document.createElement('a')
-      link.href = this.server.address(saved.path)
-      link.download = saved.name
-      link.click()
+      const file = await this.requests.retry(signal, () => this.server.fetchFile(saved.path, signal))
+      hand(file, saved.name)
       photo.saved = last
       this.status.say([this.texts.say('saved', {name: saved.name}), ...saved.notes].join(' '))
     })
@@ -213,4 +211,13 @@ class Page {
     const room = window.innerHeight - Math.min(top, 0.3 * window.innerHeight) - below
     this.editor.fitInto(this.root.clientWidth, Math.max(200, room))
   }
+}
+
+// Give a file, which is here already, to the visitor's folder of downloads.
+function hand(file, name) {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(file)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), HANDING_MS)
 }

@@ -67,15 +67,15 @@ export class Server {
     return `${this.api}/file=${path.split('/').map(encodeURIComponent).join('/')}`
   }
 
-  fetchFile(path) {
-    return this.fetchFrom(this.address(path))
+  fetchFile(path, signal) {
+    return this.fetchFrom(this.address(path), signal)
   }
 
   async fetchFrom(address, signal) {
     const response = await reach(fetch(address, {signal}))
     if (response.status >= 502) throw new Unreachable()
-    if (!response.ok) throw new Refused(await response.text(), 'gone')
-    return response.blob()
+    if (!response.ok) throw new Refused(sentenceOf(await response.text()), 'gone')
+    return reach(response.blob())
   }
 
   // What the event `name` answers to `request`. `onProgress` gets {waiting} or {text, part}.
