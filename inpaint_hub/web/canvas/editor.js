@@ -224,7 +224,7 @@ export class Editor {
     const context = canvas.getContext('2d')
     context.setTransform(factor, 0, 0, factor, -left * factor, -top * factor)
     context.imageSmoothingEnabled = factor < PIXELATED_FROM
-    this.#drawPhoto(context, this.history.fills.concat(fill ?? []))
+    this.#drawPhoto(context, this.history.hole.fills.concat(fill))
     return canvas
   }
 }

@@ -11,14 +11,22 @@ export class History {
     return this.items.slice(0, this.length)
   }
 
+  // Of fills of the same hole, one after another, the last one.
   get fills() {
-    return this.applied.filter(item => item.kind === 'fill')
+    return this.applied.filter((item, at, all) => item.kind === 'fill' && all[at + 1]?.kind !== 'fill')
   }
 
   // What is marked and not filled yet.
   get strokes() {
     const applied = this.applied
     return applied.slice(applied.findLastIndex(item => item.kind === 'fill') + 1)
+  }
+
+  // What Fill fills: the strokes that are marked, or else those that were filled last; and the fills before them.
+  get hole() {
+    const {applied} = this
+    const before = new History(applied.slice(0, applied.findLastIndex(item => item.kind !== 'fill') + 1))
+    return {strokes: before.strokes, fills: before.fills}
   }
 
   get canUndo() {

@@ -90,6 +90,7 @@ class Page {
   }
 
   #openMask(file) {
+    this.comparison.close()  // it is of what was marked before
     return this.#mark('read_mask', file)
   }
 
@@ -118,7 +119,6 @@ class Page {
     const done = await this.work.run('filling', async signal => {
       const {history} = this.editor
       this.comparison.close()
-      if (!history.strokes.length && history.fills.length) this.#step('undo')  // the same hole again
       this.#filledLength = history.length
       const fill = await this.#fillBy(this.#method, signal)
       signal.throwIfAborted()
@@ -133,11 +133,11 @@ class Page {
     return this.props.methods.find(method => method.name === name)
   }
 
-  // What is marked now, filled by a method: an item for the history.
+  // What is marked now, or what was filled last once more, filled by a method: an item for the history.
   async #fillBy(method, signal) {
-    const {history, picture} = this.editor, hub = this.parts.hub.value.trim()
+    const {history: {hole}, picture} = this.editor, hub = this.parts.hub.value.trim()
     const options = {method: method.name, model: hub, grow_px: Number(this.parts.grow.value)}
-    const fill = await this.requests.fill(this.#open, history.strokes, picture, options, signal)
+    const fill = await this.requests.fill({...this.#open, fills: hole.fills}, hole.strokes, picture, options, signal)
     return {title: hub || method.title[this.texts.language], ...fill}
   }
 
@@ -158,8 +158,7 @@ class Page {
     await this.work.idle()
     const {history, picture} = this.editor
     if (!picture) return
-    if (!history.strokes.length && history.fills.length) this.#step('undo')
-    if (!history.strokes.length) return this.status.sayProblem(this.texts.say('no_hole'))
+    if (!history.hole.strokes.length) return this.status.sayProblem(this.texts.say('no_hole'))
     const longest = Math.max(picture.width, picture.height)
     const fits = method => !method.largest_photo || longest <= method.largest_photo
     await this.comparison.open(this.props.methods.filter(fits), this.props.methods.filter(method => !fits(method)))

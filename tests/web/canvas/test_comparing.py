@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from browser_page import ENGLISH, MARKS, download, fill, is_marked, open_new, part, place, seen, stroke
+from browser_page import ENGLISH, MARKS, download, fill, is_marked, open_new, part, place, save, seen, stroke
+from sample_photos import some_hole
 
 from inpaint_hub.methods import DEFAULT
 from inpaint_hub.web import text
@@ -83,3 +84,37 @@ def test_compare_offers_networks_for_small_pictures_last(tab: Page, tmp_path: Pa
     part(tab, "compare").click()
     tab.locator(".strip li").first.wait_for()
     assert text.METHOD_TITLES["cifar10"][0] not in tab.locator(".strip .title").all_inner_texts()
+
+
+def test_compare_leaves_what_is_filled_until_a_fill_is_taken(tab: Page, tmp_path: Path) -> None:
+    open_new(tab, tmp_path, 300, 400)
+    stroke(tab)
+    marked = seen(tab)
+    fill(tab)
+    filled = seen(tab)
+    strip = part(tab, "strip")
+    for way in ("close", "take"):
+        part(tab, "compare").click()
+        card = strip.locator("li", has_text="navier-stokes")
+        card.and_(tab.locator("[data-state=done]")).wait_for()
+        assert np.array_equal(seen(tab), filled)
+        if way == "close":
+            strip.get_by_role("button", name=ENGLISH["close"]).click()
+            assert np.array_equal(seen(tab), filled)
+            assert not part(tab, "download").is_disabled()
+    card.click()
+    assert not np.array_equal(seen(tab), filled)
+    part(tab, "undo").click()
+    assert np.array_equal(seen(tab), filled), "undo takes back what was taken over"
+    part(tab, "undo").click()
+    assert np.array_equal(seen(tab), marked)
+
+
+def test_a_mask_by_file_closes_the_comparison(tab: Page, tmp_path: Path) -> None:
+    open_new(tab, tmp_path, 300, 400)
+    stroke(tab)
+    part(tab, "compare").click()
+    part(tab, "strip").locator("li[data-state=done]").first.wait_for()
+    part(tab, "more").locator("summary").click()
+    part(tab, "mask").set_input_files(save(tmp_path / "mask.png", some_hole(300, 400)))
+    part(tab, "strip").wait_for(state="hidden")

@@ -15,11 +15,13 @@ from browser_page import (
     PHONE,
     download,
     fill,
+    held,
     is_marked,
     last_mask,
     open_new,
     opened_page,
     part,
+    seen,
     stroke,
     upload,
     wait_until_idle,
@@ -168,3 +170,40 @@ def test_a_photo_of_twelve_megapixels_held_upright_comes_back_whole(tab: Page, s
     assert hole.mean() < 0.2
     assert np.array_equal(result[~hole], photo[~hole])
     assert (result[hole] != photo[hole]).any()
+
+
+def test_a_second_fill_that_fails_or_is_stopped_leaves_the_first(tab: Page, tmp_path: Path) -> None:
+    open_new(tab, tmp_path)
+    stroke(tab)
+    fill(tab)
+    filled = seen(tab)
+    with held(tab, "**/queue/join*"):
+        part(tab, "fill").click()
+        tab.wait_for_timeout(600)  # a press that comes at once is none to stop
+        tab.get_by_role("button", name=ENGLISH["stop"], exact=True).click()
+        wait_until_idle(tab)
+    assert np.array_equal(seen(tab), filled)
+    tab.unroute("**/queue/join*")
+    tab.route("**/queue/join*", lambda route: route.fulfill(status=503, json={}))
+    part(tab, "fill").click()
+    tab.get_by_role("alert").get_by_text(ENGLISH["full"]).wait_for()
+    wait_until_idle(tab)
+    assert np.array_equal(seen(tab), filled)
+    tab.unroute("**/queue/join*")
+    tab.keyboard.press("Control+z")
+    assert is_marked(tab)
+    assert part(tab, "redo").is_enabled()
+
+
+def test_a_smaller_fill_of_the_same_hole_leaves_nothing_of_the_one_before(
+    tab: Page, server: Server, tmp_path: Path
+) -> None:
+    photo = open_new(tab, tmp_path)
+    stroke(tab)
+    part(tab, "more").locator("summary").click()
+    part(tab, "grow").fill("40")
+    fill(tab)
+    part(tab, "grow").fill("0")
+    fill(tab)
+    result, hole = download(tab, "photo.png"), last_mask(server)
+    assert np.array_equal(result[~hole], photo[~hole])
