@@ -133,6 +133,10 @@ TEXTS: dict[str, Row] = {
         "The queue is full. Try again in a moment.",
         "Die Warteschlange ist voll. Versuche es gleich noch einmal.",
     ),
+    "unreadable": (
+        "{name} cannot be read. If it is a folder, open a picture in it; if not, choose the file once more.",
+        "{name} lässt sich nicht lesen. Ist es ein Ordner, öffne ein Bild darin; sonst wähle die Datei noch einmal.",
+    ),
     "failed": ("That did not work. Try again.", "Das ging schief. Versuche es noch einmal."),
     # Below the photo
     "networks": ("The networks", "Die Netze"),

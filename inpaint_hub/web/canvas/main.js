@@ -86,16 +86,17 @@ class Page {
   async #select(outline) {
     const {width, height} = this.editor.picture
     const mask = await encodeMask([outline], width, height)
-    if (mask && await this.#mark('select_object', mask) && this.parts.auto.checked) this.#fill()
+    if (mask && await this.#mark('select_object', () => mask) && this.parts.auto.checked) this.#fill()
   }
 
   #openMask(file) {
     this.comparison.close()  // it is of what was marked before
-    return this.#mark('read_mask', file)
+    return this.#mark('read_mask', () => this.requests.read(file))
   }
 
-  #mark(event, mask) {
+  #mark(event, load) {
     return this.work.run('working', async signal => {
+      const mask = await load()
       const more = async () => ({mask: await this.server.upload(mask, {signal})})
       const {image, box} = await this.#ask(event, signal, more, [mask])
       this.editor.add({kind: 'mask', image, box})

@@ -22,7 +22,7 @@ export class Opener {
     this.#wanted = {file, note: others ? this.texts.say('first_of_many') : ''}
     if (this.unsaved && (this.parts.question.open || !await this.#mayLose())) return
     const {note} = this.#wanted, wanted = this.#wanted.file
-    this.#open(async () => wanted, [], note)
+    this.#open(() => this.requests.read(wanted), [], note)
   }
 
   openExample({address, name, strokes}) {

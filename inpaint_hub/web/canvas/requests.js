@@ -3,11 +3,22 @@
 import {encodeMask} from './mask.js'
 import {Refused, Unreachable} from './transport.js'
 
+const MEGABYTE = 10 ** 6
 const RETRY_S = [2, 4, 8, 15, 30, 60]
 
 export class Requests {
   constructor(server, status, texts) {
     Object.assign(this, {server, status, texts})
+  }
+
+  // A visitor's file, copied into memory: the one on the disk may change or go before it is sent once more.
+  async read(file) {
+    if (file.size > MEGABYTE * (this.status.limits.max_upload_mb + 1)) throw new Refused('', 'too_large')
+    try {
+      return new File([await file.arrayBuffer()], file.name, {type: file.type})
+    } catch {
+      throw new Refused(this.texts.say('unreadable', {name: file.name}))
+    }
   }
 
   // Send a photo's file: its size on the server, a preview if one is needed, and what to know.

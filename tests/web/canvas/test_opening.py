@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,13 @@ from browser_page import (
     part,
     paste,
     photo_bytes,
+    save,
     seen,
     stroke,
     upload,
     wait_until_idle,
 )
+from page_server import Server
 from PIL import Image
 from sample_photos import photo_of
 
@@ -122,3 +125,28 @@ def test_a_refused_file_leaves_the_open_photo_with_all_that_was_done_to_it(
         assert not part(tab, "undo").is_disabled()
         part(tab, "undo").click()
     assert part(tab, "undo").is_disabled()
+
+
+def test_a_photo_that_changes_on_the_disk_is_sent_again_as_it_was_opened(
+    tab: Page, server: Server, tmp_path: Path
+) -> None:
+    photo = open_new(tab, tmp_path)
+    stroke(tab)
+    save(tmp_path / "photo.png", photo_of(30, 40))
+    shutil.rmtree(server.uploads)
+    server.uploads.mkdir()
+    fill(tab)
+    assert download(tab, "photo.png").shape == photo.shape
+    assert part(tab, "problem").is_hidden()
+
+
+def test_a_folder_dropped_on_the_page_is_told(tab: Page, tmp_path: Path) -> None:
+    (tmp_path / "holiday").mkdir()
+    session = tab.context.new_cdp_session(tab)
+    x, y = 640, 300
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": [str(tmp_path / "holiday")], "dragOperationsMask": 1}
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": data})
+    tab.get_by_role("alert").get_by_text(ENGLISH["unreadable"].format(name="holiday")).wait_for()
+    wait_until_idle(tab)
+    assert part(tab, "open").is_visible()
