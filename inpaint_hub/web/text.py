@@ -111,6 +111,7 @@ TEXTS: dict[str, Row] = {
         "What is filled is made up. Do not take it for evidence.",
         "Was gefüllt ist, ist erfunden. Es beweist nichts.",
     ),
+    "stopped": ("Stopped; nothing was changed.", "Angehalten; nichts wurde geändert."),
     "saved": ("{name} is saved.", "{name} ist gespeichert."),
     "no_photo": ("There is no photo yet. Open one, paste one, or take an example.", "Öffne zuerst ein Foto."),
     "no_hole": (

@@ -30,7 +30,8 @@ export function setUpControls({root, parts, texts, editor}, {methods, default_me
   parts.redo.onclick = () => on.step('redo')
   parts.zoom_in.onclick = () => editor.zoom(1.5)
   parts.zoom_out.onclick = () => editor.zoom(1 / 1.5)
-  parts.fill.onclick = on.fill
+  parts.fill.onclick = event => { if (event.detail < 2) on.fill() }  // not at the second click of a double click
+  parts.fill.onkeydown = event => { if (event.repeat) event.preventDefault() }  // a held Enter presses again and again
   parts.compare.onclick = on.compare
   parts.download.onclick = on.download
   parts.mask.onchange = () => {

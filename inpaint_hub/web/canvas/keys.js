@@ -38,7 +38,7 @@ function actionOf(event, editor, parts) {
     case '-': return () => editor.zoom(1 / 1.25)
     case '0': return () => editor.showWhole()
     case 'Escape': return () => editor.gestures.cancelStroke()
-    case 'Enter': return onCanvas ? () => parts.fill.click() : null
+    case 'Enter': return onCanvas && !event.repeat ? () => parts.fill.click() : null
     case ' ': return onCanvas || event.target === document.body ? () => { editor.gestures.spaceHeld = true } : null
     default: return null
   }

@@ -14,6 +14,7 @@ import {Server} from './transport.js'
 import {Work} from './work.js'
 
 const SAID_PX = 44  // room for what is said below the photo
+const SETTLING_MS = 500  // after Fill is pressed, until Stop is
 const HANDING_MS = 60_000  // a browser that asks where to put a file may begin late to read it
 
 // `element` holds canvas.html; `props` has texts, methods, default_method, examples and limits.
@@ -23,6 +24,7 @@ export function start(element, props) {
 
 class Page {
   #filledLength = 0  // of the history, which the fill that runs is of
+  #fillAsked = 0  // when the fill that runs or waits was asked for, in milliseconds
   #fitted = null  // the picture that the canvas has the proportions of
 
   constructor(root, props) {
@@ -50,7 +52,7 @@ class Page {
       sentence: error => this.status.sentenceOf(error),
     })
     setUpControls(this, props, {
-      fill: () => this.work.has('filling') ? this.work.stop('filling') : this.#fill(),
+      fill: () => this.work.has('filling') ? this.#stopFilling() : this.#fill(),
       compare: () => this.#compare(),
       download: () => this.#download(),
       mask: file => this.#openMask(file),
@@ -117,6 +119,7 @@ class Page {
 
   async #fill() {
     if (this.work.has('filling')) return
+    this.#fillAsked = performance.now()
     const done = await this.work.run('filling', async signal => {
       const {history} = this.editor
       this.comparison.close()
@@ -127,6 +130,14 @@ class Page {
       this.#sayFill(fill)
     }).finally(() => { this.#filledLength = 0 })
     if (done && this.parts.auto.checked && this.editor.history.strokes.length) this.#fill()
+  }
+
+  // A press that comes with the one that starts is not meant to stop.
+  #stopFilling() {
+    if (performance.now() - this.#fillAsked < SETTLING_MS) return
+    this.work.stop('filling')
+    this.status.sayProblem('')
+    this.status.say(this.texts.say('stopped'))
   }
 
   get #method() {

@@ -132,6 +132,7 @@ def test_fill_can_be_stopped(tab: Page, tmp_path: Path) -> None:
     stroke(tab, (0.02, 0.02), (0.98, 0.98))
     part(tab, "method").select_option("biharmonic")  # takes minutes
     part(tab, "fill").click()
+    tab.wait_for_timeout(600)
     tab.get_by_role("button", name=ENGLISH["stop"]).click()
     wait_until_idle(tab)
     part(tab, "method").select_option("telea")
@@ -207,3 +208,33 @@ def test_a_smaller_fill_of_the_same_hole_leaves_nothing_of_the_one_before(
     fill(tab)
     result, hole = download(tab, "photo.png"), last_mask(server)
     assert np.array_equal(result[~hole], photo[~hole])
+
+
+@pytest.mark.parametrize("way", ["double click", "Enter on the button", "Enter on the photo"])
+def test_fill_pressed_for_a_moment_too_long_fills(tab: Page, tmp_path: Path, way: str) -> None:
+    open_new(tab, tmp_path)
+    stroke(tab)
+    with held(tab, "**/queue/join*"):
+        if way == "double click":
+            part(tab, "fill").dblclick()
+        else:
+            part(tab, "fill").focus() if way == "Enter on the button" else tab.locator(".picture canvas").focus()
+            for wait_ms in (0, 500, 200, 30):  # as a key that is held repeats
+                tab.wait_for_timeout(wait_ms)
+                tab.keyboard.down("Enter")
+            tab.keyboard.up("Enter")
+        tab.wait_for_timeout(100)
+    tab.wait_for_selector("[data-part=download]:enabled")
+    wait_until_idle(tab)
+
+
+def test_a_fill_that_is_stopped_is_told(tab: Page, tmp_path: Path) -> None:
+    open_new(tab, tmp_path)
+    stroke(tab)
+    with held(tab, "**/queue/join*"):
+        part(tab, "fill").click()
+        tab.wait_for_timeout(600)
+        tab.get_by_role("button", name=ENGLISH["stop"], exact=True).click()
+        tab.get_by_role("status").get_by_text(ENGLISH["stopped"]).wait_for()
+    wait_until_idle(tab)
+    assert is_marked(tab)

@@ -58,6 +58,7 @@ def test_fill_pressed_twice_while_a_photo_opens_opens_it_alone(tab: Page, tmp_pa
         tab.locator(".picture canvas").wait_for()
         stroke(tab)
         part(tab, "fill").click()
+        tab.wait_for_timeout(600)  # a press that comes at once is none to stop
         tab.get_by_role("button", name=ENGLISH["stop"], exact=True).click()
         assert not part(tab, "next").inner_text()
     wait_until_idle(tab)
