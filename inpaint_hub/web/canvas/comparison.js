@@ -56,6 +56,7 @@ export class Comparison {
     const card = document.createElement('li')
     card.dataset.state = 'waiting'
     for (const [type, text] of [['title', title[this.texts.language]], ['time', '…'], ['name', name]]) {
+      if (type === 'name' && text === title[this.texts.language]) continue  // a model of the Hub has no other
       const line = document.createElement('span')
       line.className = type
       line.textContent = text

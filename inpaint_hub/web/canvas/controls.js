@@ -22,6 +22,7 @@ export function setUpControls({root, parts, texts, editor}, {methods, default_me
     parts.method.add(new Option(name === 'own' ? title[texts.language] : `${title[texts.language]} · ${name}`, name))
   }
   parts.method.value = default_method
+  parts.hub.onchange = () => listModel(parts, default_method)
   for (const button of toolsOf(root)) button.onclick = () => editor.setTool(button.dataset.tool)
   parts.size.oninput = () => { editor.setSize(Number(parts.size.value)); editor.showSize(true) }
   parts.size.onchange = parts.size.onblur = () => editor.showSize(false)
@@ -41,6 +42,19 @@ export function setUpControls({root, parts, texts, editor}, {methods, default_me
   }
   parts.auto.checked = recall('inpaint-auto') === 'yes'
   parts.auto.onchange = () => remember('inpaint-auto', parts.auto.checked ? 'yes' : 'no')
+}
+
+// Let the model of the Hub that is typed be the last row of the list, chosen at once, so that the list alone decides.
+function listModel({hub, method}, default_method) {
+  const name = hub.value.trim(), chosen = method.value
+  method.querySelector('[data-hub]')?.remove()
+  if (name && ![...method.options].some(({value}) => value === name)) {
+    const row = new Option(name, name)
+    row.dataset.hub = ''
+    method.add(row)
+  }
+  method.value = name || chosen
+  if (method.selectedIndex < 0) method.value = default_method
 }
 
 // Bring every control in line with the state.

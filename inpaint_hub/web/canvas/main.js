@@ -141,16 +141,23 @@ class Page {
   }
 
   get #method() {
-    const name = this.parts.method.value
-    return this.props.methods.find(method => method.name === name)
+    return this.#methods[this.parts.method.selectedIndex]
+  }
+
+  // The rows of the list; `model` is that of the Hub, of the row that a visitor added.
+  get #methods() {
+    const {methods} = this.props, {language} = this.texts
+    const added = [...this.parts.method.options].slice(methods.length)
+    return methods.concat(added.map(({value}) => ({name: value, title: {[language]: value}, model: value})))
   }
 
   // What is marked now, or what was filled last once more, filled by a method: an item for the history.
-  async #fillBy(method, signal) {
-    const {history: {hole}, picture} = this.editor, hub = this.parts.hub.value.trim()
-    const options = {method: method.name, model: hub, grow_px: Number(this.parts.grow.value)}
+  async #fillBy({name, title, model}, signal) {
+    const {history: {hole}, picture} = this.editor
+    const chosen = model ? {method: this.props.default_method, model} : {method: name}
+    const options = {...chosen, grow_px: Number(this.parts.grow.value)}
     const fill = await this.requests.fill({...this.#open, fills: hole.fills}, hole.strokes, picture, options, signal)
-    return {title: hub || method.title[this.texts.language], ...fill}
+    return {title: title[this.texts.language], ...fill}
   }
 
   #takeOver(fill) {
@@ -173,7 +180,7 @@ class Page {
     if (!history.hole.strokes.length) return this.status.sayProblem(this.texts.say('no_hole'))
     const longest = Math.max(picture.width, picture.height)
     const fits = method => !method.largest_photo || longest <= method.largest_photo
-    await this.comparison.open(this.props.methods.filter(fits), this.props.methods.filter(method => !fits(method)))
+    await this.comparison.open(this.#methods.filter(fits), this.#methods.filter(method => !fits(method)))
   }
 
   // ---- saving

@@ -238,3 +238,39 @@ def test_a_fill_that_is_stopped_is_told(tab: Page, tmp_path: Path) -> None:
         tab.get_by_role("status").get_by_text(ENGLISH["stopped"]).wait_for()
     wait_until_idle(tab)
     assert is_marked(tab)
+
+
+def test_the_list_decides_whether_a_model_of_the_hub_fills(tab: Page, tmp_path: Path) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def refuse_models(route: Any) -> None:
+        (asking,) = route.request.post_data_json["data"]
+        if "method" in asking:
+            asked.append((asking["method"], asking.get("model")))
+        route.fulfill(status=503, json={}) if asking.get("model") else route.continue_()
+
+    open_new(tab, tmp_path)
+    stroke(tab)
+    tab.route("**/queue/join*", refuse_models)
+    method = part(tab, "method")
+    part(tab, "more").locator("summary").click()
+    part(tab, "hub").fill("owner/model")
+    part(tab, "hub").press("Enter")
+    assert method.locator(":checked").inner_text() == "owner/model"
+    part(tab, "fill").click()
+    tab.get_by_role("alert").get_by_text(ENGLISH["full"]).wait_for()
+    wait_until_idle(tab)
+    method.select_option("navier-stokes")
+    fill(tab)
+    assert asked == [("telea", "owner/model"), ("navier-stokes", None)]
+    tab.get_by_role("status").get_by_text(text.METHOD_TITLES["navier-stokes"][0]).wait_for()
+    part(tab, "compare").click()
+    strip = part(tab, "strip")
+    strip.locator("li[data-state=failed]", has_text="owner/model").wait_for()
+    done = [name for name, model in asked[2:] if not model]
+    assert "telea" in done
+    assert len(done) == len(set(done))
+    part(tab, "hub").fill("")
+    part(tab, "hub").press("Enter")
+    assert not method.get_by_text("owner/model").count()
+    assert method.input_value() == "navier-stokes"
