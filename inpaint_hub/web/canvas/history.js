@@ -51,10 +51,15 @@ export class History {
   }
 
   undo() {
-    if (this.canUndo) this.length--
+    if (this.canUndo) this.length -= this.#fillsAtOnce(this.length - 1) ? 2 : 1
   }
 
   redo() {
-    if (this.canRedo) this.length++
+    if (this.canRedo) this.length += this.#fillsAtOnce(this.length + 1) ? 2 : 1
+  }
+
+  // Whether the item at a place is a fill that is one step with the stroke before it: it was made without a press.
+  #fillsAtOnce(place) {
+    return this.items[place]?.atOnce && this.items[place - 1]?.kind !== 'fill'
   }
 }

@@ -121,12 +121,12 @@ class Page {
     if (this.work.has('filling')) return
     this.#fillAsked = performance.now()
     const done = await this.work.run('filling', async signal => {
-      const {history} = this.editor
+      const {history} = this.editor, atOnce = this.parts.auto.checked
       this.comparison.close()
       this.#filledLength = history.length
       const fill = await this.#fillBy(this.#method, signal)
       signal.throwIfAborted()
-      history.insertFill(fill, this.#filledLength)
+      history.insertFill({...fill, atOnce}, this.#filledLength)
       this.#sayFill(fill)
     }).finally(() => { this.#filledLength = 0 })
     if (done && this.parts.auto.checked && this.editor.history.strokes.length) this.#fill()
