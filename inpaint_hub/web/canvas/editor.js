@@ -45,6 +45,12 @@ export class Editor {
     this.state = {picture, view, history: new History(strokes), divider: null}
   }
 
+  // Show the open photo by another picture of its size.
+  setPicture(picture) {
+    this.picture = picture
+    this.on.change()
+  }
+
   // What is open, with all that was done to it: it can be laid aside and taken up again.
   get state() {
     const {picture, view, history, divider} = this

@@ -1,7 +1,9 @@
 // Opens photos. The one that is open stays, with its strokes and fills, until the server has taken the next one.
 import {decode} from './picture.js'
 
-const ORIENTED = ['image/jpeg']  // formats that every browser turns upright, so that brushing need not wait
+const ORIENTED = ['image/jpeg']  // formats that every browser turns upright, so that brushing need not wait, except
+const TURNED_BY_XMP = /tiff:Orientation(="|>)[2-8]/  // by what they do not look at
+const HEAD_BYTES = 512 * 1024  // of a file, where it stands
 
 export class Opener {
   photo = null  // {file, name, given, saved}: `given` strokes came with it, `saved` is the last item that was saved
@@ -67,15 +69,19 @@ export class Opener {
   async #show(file, strokes, signal) {
     const shown = await decode(file)
     signal.throwIfAborted()
-    const early = shown && ORIENTED.includes(file.type)
+    const early = shown && ORIENTED.includes(file.type) && !TURNED_BY_XMP.test(await headOf(file))
+    signal.throwIfAborted()
     if (early) this.#put(file, shown, strokes)
     let opened = await this.requests.open(file, !early, signal)
     const same = early && shown.width === opened.width && shown.height === opened.height
     if (!same && !opened.preview) opened = await this.requests.open(file, true, signal)
     if (opened.preview) {
-      const preview = await decode(await this.requests.server.fetchFile(opened.preview))
+      const {server} = this.requests
+      const preview = await decode(await this.requests.retry(signal, () => server.fetchFile(opened.preview, signal)))
       signal.throwIfAborted()
-      this.#put(file, {...preview, width: opened.width, height: opened.height}, strokes)
+      const picture = {...preview, width: opened.width, height: opened.height}
+      if (same) this.editor.setPicture(picture)  // only its colours are others: what was marked meanwhile stays
+      else this.#put(file, picture, strokes)
     }
     return opened.notes
   }
@@ -86,4 +92,8 @@ export class Opener {
     this.status.say('')
     this.editor.open(picture, strokes)
   }
+}
+
+function headOf(file) {
+  return file.slice(0, HEAD_BYTES).text()
 }

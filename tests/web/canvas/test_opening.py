@@ -15,6 +15,8 @@ from browser_page import (
     download,
     drop,
     fill,
+    held,
+    is_marked,
     open_new,
     part,
     paste,
@@ -150,3 +152,30 @@ def test_a_folder_dropped_on_the_page_is_told(tab: Page, tmp_path: Path) -> None
     tab.get_by_role("alert").get_by_text(ENGLISH["unreadable"].format(name="holiday")).wait_for()
     wait_until_idle(tab)
     assert part(tab, "open").is_visible()
+
+
+def test_strokes_stay_when_the_server_gives_another_picture_of_the_photo(tab: Page, tmp_path: Path) -> None:
+    Image.fromarray(photo_of(300, 400)).convert("CMYK").save(tmp_path / "print.jpg")
+    preview = re.compile("preview")  # the server's picture, in the colours of the profile
+    with tab.expect_request(preview), held(tab, "**/upload*"):
+        part(tab, "file").set_input_files(tmp_path / "print.jpg")
+        tab.locator(".picture canvas").wait_for()
+        stroke(tab)
+    wait_until_idle(tab)
+    assert is_marked(tab)
+    part(tab, "undo").click()
+    assert part(tab, "undo").is_disabled()
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_jpeg_that_only_xmp_turns_is_not_shown_before_it_is_upright(
+    tab: Page, tmp_path: Path, orientation: int
+) -> None:
+    photo = Image.fromarray(photo_of(40, 60))
+    photo.save(tmp_path / "turned.jpg", xmp=f'<x tiff:Orientation="{orientation}"/>'.encode())
+    with held(tab, "**/upload*"):
+        part(tab, "file").set_input_files(tmp_path / "turned.jpg")
+        tab.wait_for_selector("[data-busy=opening]")
+        tab.wait_for_timeout(500)
+        assert part(tab, "picture").is_hidden()
+    tab.locator(".picture canvas").wait_for()
