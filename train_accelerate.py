@@ -357,9 +357,9 @@ def validated(run: Run, state: TrainingState) -> dict[str, float]:
     metric = run.args.save_best
     if metric and metric not in figures:
         sys.exit(f"{len(shown)} validation images have no {metric}; name another figure with --save_best")
-    if metric and state.is_best(metric, figures[metric]):
+    if metric and state.is_best(metric, figures[metric], side):
         facts = card_facts(run, state) | {"curves": None, "samples": None}  # pictures that are not in this folder
-        facts["note"] = f"The weights with the best {metric} of validation, {state.best}, of this run."
+        facts["note"] = f"The weights with the best {metric} of validation at {side} px, {state.best}, of this run."
         save_model(copy.deepcopy(generator), run.parts()["discriminator"], facts, run.args.output_dir / "best")
     return figures
 

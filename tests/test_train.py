@@ -388,6 +388,18 @@ def test_a_checkpoint_from_before_a_setting_was_there_resumes_with_its_default()
         restore(state, {"generator": torch.nn.Linear(1, 1)}, now)
 
 
+@pytest.mark.parametrize(("measured_at", "side"), [(350_208, 64), (600_064, 128)])
+def test_a_best_figure_from_before_its_side_was_kept_is_of_the_side_of_its_row(measured_at: int, side: int) -> None:
+    then, network = TrainingState(), Generator()
+    then.history = [{"images_seen": measured_at, "psnr_hole": 21.0}, {"images_seen": 700_160, "psnr_hole": 15.0}]
+    then.is_best("psnr_hole", 21.0, side)
+    saved = {name: value for name, value in then.state().items() if name != "best_side"}
+    settings = PRESETS["photos"].to_dict()
+    state = restore(saved | {"settings": settings, "generator": network.state_dict()}, {"generator": network}, settings)
+    assert state.best_side == side
+    assert state.is_best("psnr_hole", 15.0, 128) is (side == 64)
+
+
 def test_a_run_is_not_resumed_with_another_recipe() -> None:
     then = Recipe(learning_rate=0.25)
     with pytest.raises(SystemExit, match=r"learning_rate 0\.25 -> 0\.5"):

@@ -24,7 +24,7 @@ ERRORS = ("reconstruct", "perceptual", "real", "fake", "adversarial")  # in the 
 WON_UPDATES = 500
 
 # What a checkpoint of an earlier version does not have.
-ADDED = ("best", "best_metric", "validations_since_best", "batchnorm_frozen")
+ADDED = ("best", "best_metric", "best_side", "validations_since_best", "batchnorm_frozen")
 
 
 class TrainingState:
@@ -40,6 +40,7 @@ class TrainingState:
         self.before_adversarial: dict[str, Tensor] | None = None  # averaged weights, where they are to be mixed in
         self.best: float | None = None  # the best figure of validation, which one, and how many have been worse since
         self.best_metric: str | None = None
+        self.best_side: int | None = None  # of the images that it was measured on, px
         self.validations_since_best = 0
         self.batchnorm_frozen = False  # whether the last update normalised by statistics that it kept
         self._kept = tuple(vars(self))  # in a checkpoint; the clock is not
@@ -86,11 +87,14 @@ class TrainingState:
         elif self.before_adversarial is None:
             self.before_adversarial = {name: weight.clone() for name, weight in averaged.named_parameters()}
 
-    def is_best(self, metric: str, value: float) -> bool:
-        """Count a validation, and tell whether its figure `metric` is the best so far; of features, the lowest is."""
-        if self.best_metric not in (None, metric):  # a resumed run may ask for another one
+    def is_best(self, metric: str, value: float, side: int) -> bool:
+        """Count a validation, and tell whether its figure `metric` is the best so far; of features, the lowest is.
+
+        Figures of images of another side, in px, are no measure: where images grow, the first validation is the best.
+        """
+        if (self.best_metric, self.best_side) != (metric, side):  # a resumed run may ask for another metric
             self.best = None
-        self.best_metric = metric
+        self.best_metric, self.best_side = metric, side
         rank = METRICS[metric].column.rank if metric in METRICS else float
         better = self.best is None or rank(value) < rank(self.best)
         self.best = value if better else self.best

@@ -284,4 +284,8 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], settings: dict[str, An
         state.load(saved, parts["generator"].fill_color.device)
     except (KeyError, ValueError, RuntimeError) as error:
         sys.exit(f"the checkpoint in --output_dir is of another version, or of another network: {error!r}")
+    if state.best is not None and state.best_side is None:  # an earlier version did not keep it
+        recipe, metric = Recipe(**{name: settings[name] for name in Recipe().to_dict()}), str(state.best_metric)
+        seen = next((row["images_seen"] for row in state.history if row.get(metric) == state.best), None)
+        state.best_side = None if seen is None else max(recipe.resolutions_at(seen - 1))
     return state

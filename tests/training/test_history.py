@@ -108,17 +108,25 @@ def test_is_best_knows_which_way_a_figure_gets_better(
     metric: str, values: tuple[float, ...], best: tuple[bool, ...]
 ) -> None:
     state = TrainingState()
-    assert tuple(state.is_best(metric, value) for value in values) == best
+    assert tuple(state.is_best(metric, value, 32) for value in values) == best
     assert (state.best, state.validations_since_best) == (values[-1], 0)
-    assert not state.is_best(metric, values[0])
+    assert not state.is_best(metric, values[0], 32)
     assert state.validations_since_best == 1
 
 
 def test_is_best_begins_anew_with_another_figure() -> None:
     state = TrainingState()
-    assert state.is_best("psnr_hole", 15.0)
-    assert state.is_best("ssim_hole", 0.4)
+    assert state.is_best("psnr_hole", 15.0, 32)
+    assert state.is_best("ssim_hole", 0.4, 32)
     assert (state.best, state.best_metric) == (0.4, "ssim_hole")
+
+
+def test_is_best_begins_anew_where_the_images_have_grown() -> None:
+    state = TrainingState()
+    found = [state.is_best("psnr_hole", value, side) for value, side in ((21.0, 64), (20.0, 64), (15.0, 128))]
+    assert found == [True, False, True]
+    assert (state.best, state.best_side, state.validations_since_best) == (15.0, 128, 0)
+    assert not state.is_best("psnr_hole", 14.0, 128)
 
 
 def test_load_a_checkpoint_from_before_there_was_a_best_one() -> None:
