@@ -23,8 +23,9 @@ PICTURES = {
 }  # fmt: skip
 PACKED = {".parquet", ".arrow", ".zip", ".tar"}  # many images in a file, as `datasets` reads them
 TABLES = {".csv", ".json", ".jsonl", ".tsv"}  # beside images they are metadata; alone they may be a data set
-# Folders at the top of a folder of images that hold a split of their own, by the names that `datasets` knows.
+# Folders that hold a split of their own, by the names that `datasets` knows.
 SPLIT_FOLDERS = {
+    "train": "train", "training": "train",
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
     "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
@@ -80,10 +81,31 @@ def find_images(folder: Path, leave_out: dict[str, Path]) -> ImageFiles | None:
     _leave_out_packs(folder, packed, pictures, notes)
     names = [path.relative_to(folder).as_posix() for path in pictures]
     _refuse_masks(str(folder), names, lambda name: (folder / name).read_bytes(), notes)
-    splits = defaultdict(list)
+    return ImageFiles(_split_by_folder(folder, pictures, notes), notes)
+
+
+def split_named(name: str) -> str | None:
+    """The split that a folder's name or a source's word stands for, as val2017 for validation; None for another."""
+    return SPLIT_FOLDERS.get(name.lower().rstrip("-._ 0123456789"))
+
+
+def _split_by_folder(folder: Path, pictures: Sequence[Path], notes: list[str]) -> dict[str, list[str]]:
+    """The images of each split, those held out noted: of folders within each other, the outermost decides.
+
+    So a class called test within train/ is trained on, and images/val and cats/val are held out as val/ is.
+    """
+    splits: dict[str, list[str]] = defaultdict(list)
+    places: dict[str, dict[Path, None]] = defaultdict(dict)
     for path in pictures:
-        splits[SPLIT_FOLDERS.get(path.relative_to(folder).parts[0].lower(), "train")].append(str(path))
-    return ImageFiles(dict(splits), notes)
+        parents = [*path.relative_to(folder).parents][-2::-1]  # from the top, without the folder itself
+        split, place = next(((split, place) for place in parents if (split := split_named(place.name))), ("train", None))
+        splits[split].append(str(path))
+        if place is not None:
+            places[split][place] = None
+    for split in ("validation", "test"):
+        if places[split]:
+            notes.append(f"images for {split} are in {_listed(Path(), [*places[split]])}")
+    return dict(splits)
 
 
 def visible_files(folder: Path, skipped: set[str], notes: list[str]) -> Iterator[Path]:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ..imaging.contract import MODES_16BIT, unpack
-from .image_files import PACKED, SPLIT_FOLDERS, TABLES, find_images
+from .image_files import PACKED, TABLES, find_images, split_named
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -66,7 +66,7 @@ def load(config: DatasetConfig, streaming: bool = False) -> Source:
         ValueError: nothing to read, or several things that may be meant.
         OSError: the Hub cannot be reached.
     """
-    from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
+    from datasets import Dataset, DatasetDict, concatenate_datasets, load_dataset, load_from_disk
     from datasets.exceptions import DatasetsError
 
     folder, options = Path(config.name).expanduser(), {"revision": config.revision, "streaming": streaming}
@@ -88,15 +88,15 @@ def load(config: DatasetConfig, streaming: bool = False) -> Source:
                 splits, notes = {split: _undecoded(paths) for split, paths in found.splits.items()}, found.notes
     except (DatasetsError, ValueError) as error:
         raise ValueError(reason(error)) from error
-    named = {split: SPLIT_FOLDERS.get(str(split).lower(), split) for split in splits}
-    splits = {name if [*named.values()].count(name) == 1 else split: splits[split] for split, name in named.items()}
     if streaming:
         splits = {
             split: rows.to_iterable_dataset() if isinstance(rows, Dataset) else rows for split, rows in splits.items()
         }
-    return Source(
-        {split: _only_images(rows, config.name, config.image_column) for split, rows in splits.items()}, notes
-    )
+    found_as: dict[str, list[Any]] = {}  # several spellings of one split, as val and valid, add up
+    for split, rows in splits.items():
+        some = found_as.setdefault(split_named(str(split)) or str(split), [])
+        some.append(_only_images(rows, config.name, config.image_column))
+    return Source({split: concatenate_datasets(some) for split, some in found_as.items()}, notes)
 
 
 def _undecoded(paths: list[str]) -> Dataset:

@@ -75,6 +75,37 @@ def test_folders_of_splits_are_taken_at_their_word(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("train", "held_out", "split"),
+    [
+        ("train2017/a.png", "val2017/b.png", "validation"),
+        ("images/train/a.png", "images/val/b.png", "validation"),
+        ("cats/train/a.png", "cats/val/b.png", "validation"),
+        ("cats/a.png", "cats/Valid-1/deep/b.png", "validation"),
+        ("train_256/test/a.png", "test_256/train/b.png", "test"),  # the outermost decides
+        ("images/latest/a.png", "images/testing/b.png", "test"),
+        ("training/val/a.png", "dev/b.png", "validation"),
+    ],
+)
+def test_folders_of_splits_are_known_at_any_depth_and_with_a_year(
+    train: str, held_out: str, split: str, tmp_path: Path
+) -> None:
+    for name in (train, held_out):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(tmp_path / name)
+    assert names(tmp_path) == {"train": [train], split: [held_out]}
+
+
+def test_folders_of_one_split_add_up_and_are_named(tmp_path: Path) -> None:
+    for name in ("cats/train/a.png", "cats/val/b.png", "dogs/val/c.png", "valid/d.png", "eval/e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(tmp_path / name)
+    assert names(tmp_path)["validation"] == ["cats/val/b.png", "dogs/val/c.png", "valid/d.png"]
+    found = find_images(tmp_path, {})
+    assert found is not None
+    assert found.notes == ["images for validation are in cats/val, dogs/val, valid", "images for test are in eval"]
+
+
 def test_a_linked_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     picture(tmp_path / "elsewhere" / "a.png")

@@ -150,6 +150,15 @@ def test_a_saved_validation_split_is_known_by_any_usual_name(tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("streaming", [False, True])
+def test_load_several_spellings_of_one_split_add_up(tmp_path: Path, streaming: bool) -> None:
+    Image.fromarray(COLOR).save(tmp_path / "a.png")
+    rows = Dataset.from_dict({"photo": [str(tmp_path / "a.png")]}, Features({"photo": ImageFeature()}))
+    DatasetDict({"train": rows, "val": rows, "dev": rows}).save_to_disk(tmp_path / "saved")
+    splits = load(DatasetConfig(str(tmp_path / "saved"), 32), streaming).splits
+    assert {split: len([*rows]) for split, rows in splits.items()} == {"train": 1, "validation": 2}
+
+
+@pytest.mark.parametrize("streaming", [False, True])
 def test_files_that_differ_in_their_columns_are_named_in_a_sentence(streaming: bool, tmp_path: Path) -> None:
     rows = Dataset.from_dict({"image": [Image.fromarray(COLOR)]}, Features({"image": ImageFeature()}))
     rows.to_parquet(tmp_path / "train.parquet")
