@@ -232,6 +232,11 @@ RULES: tuple[Rule, ...] = (
         "empty unless --discriminator is features and --generator dilated or undilated, which take any size",
         lambda r: not r.resolution_schedule or (r.discriminator == "features" and r.generator != "context-encoder"),
     ),
+    (
+        "resolution_schedule",
+        "of sides of at most --resolution: say others, or --resolution_schedule '' for that one size from the start",
+        lambda r: all(max(sides) <= r.resolution for sides, _ in r.resolutions()),
+    ),
     ("train_batch_size", "2 or more, since batch norm needs two", lambda r: r.train_batch_size >= 2),
     (
         "gradient_accumulation_steps",

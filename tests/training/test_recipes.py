@@ -62,6 +62,7 @@ def test_the_plateau_does_not_depend_on_the_length_of_the_run() -> None:
         {"discriminator": "features", "resolution_schedule": "16"},
         {"discriminator": "features", "resolution_schedule": "16:200, 24:100"},
         {"discriminator": "features", "resolution_schedule": "16+8:100"},
+        {"discriminator": "features", "resolution_schedule": "16+34:100"},  # larger than the images that are kept
         {"discriminator": "features", "resolution_schedule": "16+:100"},
         {"holes": ""},
         {"holes": "squares"},
@@ -134,6 +135,7 @@ SENTENCES: list[tuple[dict[str, object], str]] = [
     ({"resolution": 33}, "resolution is 33; it must be an even number of 16 or more (side of the square training images, px)"),
     ({"resolution": 14}, "resolution is 14; it must be an even number of 16 or more (side of the square training images, px)"),
     ({"resolution": 48, "generator": "context-encoder"}, "resolution is 48; it must be 32, 64 or 128 for the context encoder (side of the square training images, px)"),
+    ({"resolution_schedule": "64:100", "discriminator": "features"}, "resolution_schedule is '64:100'; it must be of sides of at most --resolution: say others, or --resolution_schedule '' for that one size from the start (smaller sides at the start, each up to a number of images seen)"),
     ({"resolution_schedule": "16:100"}, "resolution_schedule is '16:100'; it must be empty unless --discriminator is features and --generator dilated or undilated, which take any size (smaller sides at the start, each up to a number of images seen)"),
     ({"train_batch_size": 1}, "train_batch_size is 1; it must be 2 or more, since batch norm needs two (images per update, over all processes and accumulation steps)"),
     ({"gradient_accumulation_steps": 33}, "gradient_accumulation_steps is 33; it must be at least 1, and at most half of --train_batch_size (pieces into which an update splits its images, to save memory; batch norm is over one piece at a time)"),
