@@ -201,8 +201,8 @@ def say(accelerator: Accelerator, sentences: list[str]) -> None:
 
 
 def dry_run(run: Run) -> str:
-    """What the run would take."""
-    graphs = cuda_graphs(run)
+    """What the run would take; a stream is not read on to where its phases begin."""
+    graphs, source = cuda_graphs(run), run.images.train.buffered
 
     def iterate(updates: tuple[str, ...], batch: Batch) -> None:
         run_updates(run, updates, batch, graphs=graphs)
@@ -214,7 +214,7 @@ def dry_run(run: Run) -> str:
         run.parts(),
         run.total_images,
         iterate,
-        lambda images_seen: own_batch(run, images_seen),
+        lambda images_seen: own_batch(run, images_seen, source),
         warm_up=WARM_UP if graphs else 0,
     )
 

@@ -28,6 +28,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from inpaint_hub import Discriminator, Generator, Inpainter
+from inpaint_hub.data.dataset import Reader
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
 from inpaint_hub.training import checkpoint
@@ -571,6 +572,23 @@ def test_a_dry_run_prints_recipe_parameters_time_and_memory_and_leaves_nothing(p
     ):
         assert said in printed
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_reads_no_more_than_a_block_of_a_stream(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    decode = Reader.__call__
+
+    def counted(self: Reader, numbered: Any) -> Any:
+        read.append(1)
+        return decode(self, numbered)
+
+    monkeypatch.setattr(Reader, "__call__", counted)
+    words = ["--train_data_dir", str(pictures), "--output_dir", str(tmp_path / "run"), *PHASES, *SETTINGS]
+    words += ["--streaming", "--shuffle_block", "16", "--max_train_steps", "1000", "--dry_run", "--mixed_precision", "no"]
+    main(*parse_args(words))
+    assert len(read) == 16
 
 
 def test_a_run_starts_from_published_weights_discriminator_included_if_it_fits(run: Path) -> None:

@@ -181,7 +181,8 @@ def stream_images(
     Args:
         config: the data set.
         block_rows: rows that are read and shuffled at a time, by each process its own.
-        held_out: validation images at most, and test images; they are collected from the beginning, on process 0.
+        held_out: validation images at most, and test images; they are collected from the beginning, on process 0. With 0
+            nothing is read for them.
         piece_size: images that a process takes at a time, in turn with the others.
         process: the number of this process.
         processes: how many there are.
@@ -213,11 +214,12 @@ def stream_images(
     unreadable: dict[str, None] = {}
     searched = {source: sources[source] for source in own} or sources
     size = config.resolution
-    if process == 0:
+    read: int | None
+    if process == 0 and held_out:
         validation, test, read, enlarged = _held_out(searched, reader, held_out, unreadable, progress)
     else:
         validation = test = torch.empty(0, 3, size, size, dtype=torch.uint8)
-        read = enlarged = 0
+        read, enlarged = None, 0
     part = f" of part {process + 1} of {processes}" if processes > 1 else ""
     own_rows = split_dataset_by_node(rows, process, processes)
     train = Stream(own_rows, reader, block_rows, piece_size, processes, part, count, unreadable)

@@ -48,7 +48,7 @@ def load_images(args: argparse.Namespace, recipe: Recipe, accelerator: Any, piec
             return stream_images(
                 config,
                 block_rows=args.shuffle_block,
-                held_out=args.num_validation_images,
+                held_out=0 if args.dry_run else args.num_validation_images,  # an estimate reads no more than a block
                 piece_size=piece_size,
                 process=accelerator.process_index,
                 processes=accelerator.num_processes,

@@ -126,8 +126,11 @@ def batch_from(run: Run, source: Training, first: int, count: int, resolution: i
     )
 
 
-def own_batch(run: Run, images_seen: int) -> Batch:
-    """This process's images of an update: its share of each piece, so that processes together see whole ones."""
+def own_batch(run: Run, images_seen: int, source: Training | None = None) -> Batch:
+    """This process's images of an update: its share of each piece, so that processes together see whole ones.
+
+    They are taken from the `source`, by default the training images of the run.
+    """
     pieces, processes = run.recipe.gradient_accumulation_steps, run.accelerator.num_processes
     shares, size = (
         range(run.accelerator.process_index, pieces * processes, processes),
@@ -136,7 +139,7 @@ def own_batch(run: Run, images_seen: int) -> Batch:
     resolution = run.recipe.resolution_at(images_seen)
     try:
         own = [
-            batch_from(run, run.images.train, images_seen + share * size, size, resolution, run.recipe.flip)
+            batch_from(run, source or run.images.train, images_seen + share * size, size, resolution, run.recipe.flip)
             for share in shares
         ]
     except ConnectionError as error:

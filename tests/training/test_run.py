@@ -109,6 +109,16 @@ def test_own_batches_are_those_of_their_places_in_order_on_every_device(device: 
         assert all(torch.equal(one, other) for one, other in zip(batch, alone, strict=True))
 
 
+def test_own_batch_takes_the_images_of_another_source_at_the_resolution_of_its_place() -> None:
+    run = small_run(10, 200)
+    recipe = run.recipe.replace(discriminator="features", resolution=32, resolution_schedule="16:100")
+    accelerator = SimpleNamespace(device=torch.device("cpu"), num_processes=1, process_index=0)
+    run = dataclasses.replace(run, accelerator=accelerator, recipe=recipe)
+    ones = InMemory(torch.full((10, 3, 32, 32), 255, dtype=torch.uint8), 0)
+    for images_seen, side in ((0, 16), (100, 32)):
+        assert torch.equal(own_batch(run, images_seen, ones).images, torch.ones(4, 3, side, side))
+
+
 WORKING_AHEAD = """
 import dataclasses, os, signal, sys
 from types import SimpleNamespace
