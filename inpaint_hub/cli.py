@@ -166,6 +166,15 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mask_dir", type=flags.place, help="folder of masks, where the kind folder is among the holes"
     )
+    parser.add_argument(
+        "--invert_masks", action=argparse.BooleanOptionalAction, help="take black as the hole in --mask_dir"
+    )
+    for flag, meaning in (
+        ("image_column", "the data set's image column, where it has several"),
+        ("dataset_config_name", "the data set's configuration, where it has several"),
+        ("dataset_revision", "branch, tag or commit of a data set on the Hub"),
+    ):
+        parser.add_argument(f"--{flag}", type=flags.given, help=meaning)
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--count", type=flags.count, help="images, the first of the split (default: all)")
     parser.add_argument("--seed", type=flags.seed, default=0, help="of the split and the fills (default: 0)")
@@ -328,9 +337,13 @@ def compare(args: argparse.Namespace) -> int:
             kinds=args.holes,
             sides=tuple(args.sides),
             mask_dir=args.mask_dir,
+            invert_masks=args.invert_masks,
             count=args.count,
             seed=args.seed,
             output=args.output,
+            image_column=args.image_column,
+            config_name=args.dataset_config_name,
+            revision=args.dataset_revision,
         )
         chosen = args.methods or list(METHODS)
         rows, results = comparison.compare(

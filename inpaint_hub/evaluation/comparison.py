@@ -60,9 +60,13 @@ def load_inputs(
     kinds: str = "rectangle",
     sides: tuple[int, int],
     mask_dir: str | None = None,
+    invert_masks: bool | None = None,
     count: int | None = None,
     seed: int = 0,
     output: Path | None = None,
+    image_column: str | None = None,
+    config_name: str | None = None,
+    revision: str | None = None,
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """Load the images of a split, and draw a hole for each.
 
@@ -75,15 +79,20 @@ def load_inputs(
         kinds: Kinds of holes by weight, as in training.
         sides: The shortest and the longest side of rectangles, px.
         mask_dir: A folder of masks, for holes of the kind folder.
+        invert_masks: Take black as the hole in them, or white without asking; None asks where most look inverted.
         count: The number of images, the first ones of the split; None for all.
         seed: Of the split.
         output: A folder that is none of the data, even if it is inside.
+        image_column: The data set's image column, where it has several.
+        config_name: The data set's configuration, where it has several.
+        revision: A branch, tag or commit of a data set on the Hub.
 
     Returns:
         What was loaded, for the report; images (N, H, W, 3) uint8; holes (N, H, W) bool.
 
     Raises:
-        ValueError: The data cannot be read or has fewer than two images, or a kind or side is not possible.
+        ValueError: The data cannot be read or has fewer than two images, the masks look inverted, or a kind or side is not
+            possible.
     """
     from ..data.dataset import split_images
     from ..data.holes import Holes, read_masks
@@ -94,9 +103,12 @@ def load_inputs(
     recipe = Recipe(
         holes=kinds, mask_dir=mask_dir, resolution=resolution, hole_min=sides[0], hole_max=sides[1]
     )  # checks them
-    masks = read_masks(mask_dir, (resolution, resolution), invert=False) if mask_dir else None
+    masks = read_masks(mask_dir, (resolution, resolution), invert_masks) if mask_dir else None
     apart = tuple((flag, str(place)) for flag, place in (("--mask_dir", mask_dir), ("--output", output)) if place)
-    splits = split_images(DatasetConfig(data, resolution, seed, leave_out=apart))
+    source = DatasetConfig(
+        data, resolution, seed, image_column=image_column, config_name=config_name, revision=revision, leave_out=apart
+    )
+    splits = split_images(source)
     images = getattr(splits, split)[:count]
     if len(images) < 2:
         raise ValueError(f"{data} has {len(images)} images in its {split} split; a comparison needs 2 or more")

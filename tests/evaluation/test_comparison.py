@@ -185,3 +185,34 @@ def test_a_comparison_of_a_few_images_inside_their_folder_is_the_same_again(tmp_
         found.append(rows["telea"]["figures"])
     assert repr(found[0]) == repr(found[1])
     assert (tmp_path / "compared/curves.png").is_file()
+
+
+def test_masks_that_look_inverted_are_asked_about(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "masks").mkdir()
+    for number in range(4):
+        mask = np.full((64, 64), 255, dtype=np.uint8)
+        mask[20:40, 10 + number : 30 + number] = 0
+        Image.fromarray(mask).save(tmp_path / f"masks/{number}.png")
+    drawn = ["--holes", "folder", "--mask_dir", str(tmp_path / "masks")]
+    assert main(["compare", str(folder), "--output", str(tmp_path / "new"), *drawn]) == 1
+    assert "probably inverted; white is filled: --invert_masks takes black" in capsys.readouterr().err
+    for invert, less in ((True, True), (False, False)):
+        settings = {"kinds": "folder", "mask_dir": str(tmp_path / "masks"), "invert_masks": invert}
+        holes = load_inputs(str(folder), resolution=32, sides=(8, 16), count=4, **settings)[2]  # type: ignore[arg-type]
+        assert (holes.mean() < 0.5) is less
+
+
+def test_compare_has_the_flags_that_its_errors_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def record(_: str, **settings: object) -> None:
+        asked.update(settings)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(comparison, "load_inputs", record)
+    words = ["--image_column", "photo", "--dataset_config_name", "small", "--dataset_revision", "v1"]
+    assert main(["compare", "owner/data", "--output", str(tmp_path / "new"), "--no-invert_masks", *words]) == 1
+    expected = {"image_column": "photo", "config_name": "small", "revision": "v1", "invert_masks": False}
+    assert expected.items() <= asked.items()
