@@ -49,6 +49,7 @@ from inpaint_hub.training.build import (
     load_holes,
     load_images,
     load_pairs,
+    weights_digest,
 )
 from inpaint_hub.training.cuda_graphs import WARM_UP
 from inpaint_hub.training.dry_run import estimate_run
@@ -158,9 +159,8 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
 
     # Networks and optimisers.
     color = broadcast_object_list([mean_color(images.train.buffered.images)])[0]
-    generator, discriminator, notes = build_networks(
-        recipe, color, max(recipe.resolutions_at(total_images - 1)), starting_folder(recipe.init_from, args.hub_token)
-    )
+    start = starting_folder(recipe.init_from, args.hub_token)
+    generator, discriminator, notes = build_networks(recipe, color, max(recipe.resolutions_at(total_images - 1)), start)
     say(accelerator, notes)
     features = load_features(recipe, accelerator)
     threads = set_threads(args.num_threads, generator, recipe.resolution_at(0), accelerator)
@@ -183,7 +183,8 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
         for some in make_optimizers(recipe, *map(accelerator.unwrap_model, wrapped))
     )
     networks = Networks(wrapped[0], wrapped[1], of_generator, of_discriminator, features)
-    return Run(args, recipe, accelerator, images, holes, pairs, networks, average, total_images, threads)
+    began_with = None if start is None else weights_digest(start)
+    return Run(args, recipe, accelerator, images, holes, pairs, networks, average, total_images, threads, began_with)
 
 
 def starting_folder(name: str | None, token: str | None) -> Path | None:

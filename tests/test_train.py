@@ -586,7 +586,8 @@ def test_a_dry_run_reads_no_more_than_a_block_of_a_stream(
 
     monkeypatch.setattr(Reader, "__call__", counted)
     words = ["--train_data_dir", str(pictures), "--output_dir", str(tmp_path / "run"), *PHASES, *SETTINGS]
-    words += ["--streaming", "--shuffle_block", "16", "--max_train_steps", "1000", "--dry_run", "--mixed_precision", "no"]
+    words += ["--streaming", "--shuffle_block", "16", "--max_train_steps", "1000", "--dry_run"]
+    words += ["--mixed_precision", "no"]
     main(*parse_args(words))
     assert len(read) == 16
 

@@ -98,7 +98,8 @@ def _split_by_folder(folder: Path, pictures: Sequence[Path], notes: list[str]) -
     places: dict[str, dict[Path, None]] = defaultdict(dict)
     for path in pictures:
         parents = [*path.relative_to(folder).parents][-2::-1]  # from the top, without the folder itself
-        split, place = next(((split, place) for place in parents if (split := split_named(place.name))), ("train", None))
+        place = next((parent for parent in parents if split_named(parent.name)), None)
+        split = (split_named(place.name) if place else None) or "train"
         splits[split].append(str(path))
         if place is not None:
             places[split][place] = None

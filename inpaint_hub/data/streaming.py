@@ -181,8 +181,8 @@ def stream_images(
     Args:
         config: the data set.
         block_rows: rows that are read and shuffled at a time, by each process its own.
-        held_out: validation images at most, and test images; they are collected from the beginning, on process 0. With 0
-            nothing is read for them.
+        held_out: validation images at most, and test images; they are collected from the beginning, on process 0.
+            With 0 nothing is read for them.
         piece_size: images that a process takes at a time, in turn with the others.
         process: the number of this process.
         processes: how many there are.

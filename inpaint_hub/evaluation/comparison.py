@@ -91,7 +91,7 @@ def load_inputs(
         What was loaded, for the report; images (N, H, W, 3) uint8; holes (N, H, W) bool.
 
     Raises:
-        ValueError: The data cannot be read or has fewer than two images, the masks look inverted, or a kind or side is not
+        ValueError: The data cannot be read or has fewer than two images, masks look inverted, or a kind or side is not
             possible.
     """
     from ..data.dataset import split_images

@@ -6,6 +6,7 @@ What cannot be had ends the program with a sentence.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,11 @@ def build_networks(
             sys.exit(f"cannot start from {recipe.init_from}: {error}")
     channels_last = torch.channels_last
     return generator.to(memory_format=channels_last), discriminator.to(memory_format=channels_last), notes
+
+
+def weights_digest(folder: Path) -> str:
+    """A hash of the generator's weights in a model folder, by which a run knows them wherever they are."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
 
 
 def _generator(recipe: Recipe, fill_color: tuple[float, float, float], final_resolution: int) -> InpaintingNetwork:

@@ -125,19 +125,24 @@ def changed_settings(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between the settings that a run began with and those of the command that would go on, in words.
 
     The length of the run may differ. Images, masks and weights to start from are compared by what they are, not by
-    their paths; a checkpoint of an earlier version holds no digest of its images, and is compared by the path.
+    their paths; a checkpoint of an earlier version holds no digest of its images or of these weights, and is compared by
+    the path. Weights of the same name may have changed since: the run has its own by now.
     """
     changes = []
     for name, value in now.items():
         before = then.get(name)
-        if name in ("num_train_epochs", "image_count") or before == value:
+        if name in ("num_train_epochs", "image_count", "start") or before == value:
             continue
         if name == "images" and before is not None:
             count, now_count = then.get("image_count"), now.get("image_count")
             counts = f" ({count} -> {now_count} to train on)" if count != now_count else ""
             changes.append(f"the images are others{counts}")
-        elif name in ("dataset_name", "mask_dir", "init_from"):
-            digest = {"dataset_name": "images", "mask_dir": "masks", "init_from": ""}[name]
+        elif name == "init_from":
+            same = now.get("start") is not None and then.get("start") == now["start"]
+            if not same and not _same_place(before, value):
+                changes.append(f"{name} {before} -> {value}")
+        elif name in ("dataset_name", "mask_dir"):
+            digest = {"dataset_name": "images", "mask_dir": "masks"}[name]
             if then.get(digest) is None and not _same_place(before, value):
                 changes.append(f"{name} {before} -> {value}")
         elif name != "images":

@@ -56,6 +56,7 @@ class Run:
     average: AveragedModel  # of the generator's weights: what is validated and published
     total_images: int
     threads: int
+    start: str | None = None  # a digest of the weights that it began with, where they are not random
 
     @property
     def stream(self) -> Stream | None:
@@ -261,6 +262,7 @@ def settings_of(run: Run) -> dict[str, Any]:
     """All that decides the weights, in plain values."""
     settings = run.recipe.to_dict() | {"seed": run.args.seed, "mixed_precision": run.accelerator.mixed_precision}
     settings |= {"masks": run.holes.digest(), "images": run.images.digest, "image_count": run.images.train.count}
+    settings["start"] = run.start
     for name, value in (("shuffle_block", run.args.shuffle_block), ("processes", run.accelerator.num_processes)):
         settings[name] = value if run.stream else None  # a stream's order hangs on them
     return settings | {"num_threads": run.threads if run.args.num_threads.isdecimal() else None}

@@ -10,7 +10,7 @@ import torch
 from inpaint_hub import Discriminator, Generator
 from inpaint_hub.models.context_encoder import ContextEncoder
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
-from inpaint_hub.training.build import build_networks
+from inpaint_hub.training.build import build_networks, weights_digest
 from inpaint_hub.training.recipes import Recipe
 
 COLOR = (0.5, 0.25, 0.125)
@@ -53,3 +53,11 @@ def test_build_networks_takes_a_discriminator_of_the_same_kind(features: bool, t
     assert generator.fill_color.flatten().tolist() == [*COLOR]
     weights = theirs.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in discriminator.state_dict().items())
+
+
+def test_weights_digest_is_of_the_weights_wherever_they_are(tmp_path: Path) -> None:
+    network = Generator()
+    for name in ("one", "copy", "other"):
+        (network if name != "other" else Generator()).save_pretrained(tmp_path / name)
+    one, copy, other = (weights_digest(tmp_path / name) for name in ("one", "copy", "other"))
+    assert one == copy != other

@@ -154,3 +154,24 @@ def test_changed_settings_of_an_older_checkpoint_compares_the_place(name: str) -
     old = {key: value for key, value in THEN.items() if key not in ("images", "image_count")}
     assert checkpoint.changed_settings(old, THEN | {"dataset_name": name}) == []
     assert checkpoint.changed_settings(old, THEN | {"dataset_name": "other"}) == ["dataset_name photos -> other"]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "says"),
+    [
+        (("runs/a", "one"), ("/elsewhere/a", "one"), []),  # the same weights
+        (("runs/a", "one"), ("runs/b", "two"), ["init_from runs/a -> runs/b"]),
+        (("runs/a", "one"), (None, None), ["init_from runs/a -> None"]),
+        ((None, None), ("runs/a", "one"), ["init_from None -> runs/a"]),
+        (("owner/model", "one"), ("owner/model", "two"), []),  # trained on since
+        (("runs/a", None), ("./runs/a", "one"), []),  # of an earlier version
+        (("runs/a", None), ("/elsewhere/a", "one"), ["init_from runs/a -> /elsewhere/a"]),
+    ],
+)
+def test_changed_settings_compares_the_weights_to_start_from_and_not_their_path(
+    then: tuple[str | None, ...], now: tuple[str | None, ...], says: list[str]
+) -> None:
+    before, after = (THEN | {"init_from": name, "start": digest} for name, digest in (then, now))
+    if before["start"] is None:
+        del before["start"]
+    assert checkpoint.changed_settings(before, after) == says
