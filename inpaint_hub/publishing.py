@@ -25,7 +25,7 @@ from .models.networks import InpaintingNetwork
 from .training.arguments import shown_command
 from .training.build import AnyDiscriminator
 from .training.ema import interpolate, to_half
-from .training.history import TrainingState
+from .training.history import TrainingState, plot
 from .training.run import Run, recalibrated
 from .training.run_folder import writing_to
 
@@ -55,6 +55,10 @@ def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
     if state.before_adversarial:
         interpolate(run.averaged, state.before_adversarial, recipe.interpolation)
     published = to_half(recalibrated(run, state.images_seen - 1, frozen=state.batchnorm_frozen)).float().cpu()
+    samples = downscale(images.validation[:SAMPLES], side)
+    with writing_to(args.output_dir):
+        plot(state.history, args.output_dir / "errors.png")  # also of a run that never validates
+        validate(published, samples, run.holes_at(side), args.output_dir / "samples.png")
     facts = card_facts(run, state)
     images.unreadable.update({name: None for place in places for name in place["unreadable"]})
     facts["unreadable"] = [*images.unreadable]
@@ -62,9 +66,7 @@ def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
     facts["counts"] = {"train": train_count, "validation": len(images.validation), "test": len(images.test)}
     holes = evaluation_holes(len(images.test), side, run.holes_at(side))
     facts["figures"] = evaluate_methods({"this model": published}, downscale(images.test, side), holes)
-    samples = downscale(images.validation[:SAMPLES], side)
     with writing_to(args.output_dir):
-        validate(published, samples, run.holes_at(side), args.output_dir / "samples.png")
         save_model(published, run.parts()["discriminator"], facts, args.output_dir)
     print(*images.messages(), f"the model is in {args.output_dir}: see README.md there", sep="\n")
     if args.push_to_hub:
@@ -75,7 +77,7 @@ def publish(run: Run, state: TrainingState, places: list[Any]) -> None:
 
 
 def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
-    """What the card says of the run, for the fields of `model_card.md`."""
+    """What the card says of the run, for the fields of `model_card.md`; it shows the pictures that are there by now."""
     args, recipe, accelerator = run.args, run.recipe, run.accelerator
     on_cpu = accelerator.device.type == "cpu"
     device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else f"CPU ({platform.machine()})"
@@ -86,8 +88,8 @@ def card_facts(run: Run, state: TrainingState) -> dict[str, Any]:
         "dataset": None if local else name,
         "data_name": f"the local folder {Path(name).name}" if local else name,
         "data_terms": args.data_terms or TERMS.get(name),
-        "samples": "samples.png" if args.show_samples else None,
-        "curves": "errors.png",
+        "samples": "samples.png" if args.show_samples and (args.output_dir / "samples.png").is_file() else None,
+        "curves": "errors.png" if (args.output_dir / "errors.png").is_file() else None,
         "command": shown_command(sys.argv, args.hub_token, torch.get_num_threads() if on_cpu else None),
         "recipe": {name: value for name, value in recipe.to_dict().items() if name not in ("dataset_name", "mask_dir")},
         "rectangles": "rectangle" in recipe.hole_mix(),

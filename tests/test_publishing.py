@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from inpaint_hub import Generator
+from inpaint_hub.data.holes import Holes
 from inpaint_hub.models.context_encoder import ContextEncoder
 from inpaint_hub.models.loading import load_network
 from inpaint_hub.models.networks import Discriminator, InpaintingNetwork
-from inpaint_hub.publishing import save_model
+from inpaint_hub.publishing import card_facts, save_model
+from inpaint_hub.training.history import TrainingState
+from inpaint_hub.training.recipes import Recipe
 
 
 def test_save_model_replaces_a_model_and_keeps_an_edited_card(tmp_path: Path) -> None:
@@ -48,3 +53,17 @@ def test_save_model_knows_the_holes_that_it_was_trained_on(make: type[Inpainting
     expected = planned.settings() | {"largest_hole": 8}
     save_model(planned, Discriminator(16), {"largest_hole": 8}, tmp_path)  # of a run that ended early
     assert load_network(tmp_path).settings() == expected
+
+
+def test_card_facts_show_the_pictures_that_are_there_alone(tmp_path: Path) -> None:
+    args = SimpleNamespace(
+        output_dir=tmp_path, show_samples=True, push_to_hub=False, hub_token=None, data_terms=None, seed=0
+    )
+    accelerator = SimpleNamespace(device=torch.device("cpu"), num_processes=1, mixed_precision="no")
+    holes = Holes((8, 16), {"rectangle": 1})
+    run: Any = SimpleNamespace(args=args, recipe=Recipe(), accelerator=accelerator, holes_at=lambda side: holes)
+    assert (card_facts(run, TrainingState())["curves"], card_facts(run, TrainingState())["samples"]) == (None, None)
+    for name in ("errors.png", "samples.png"):
+        (tmp_path / name).touch()
+    facts = card_facts(run, TrainingState())
+    assert (facts["curves"], facts["samples"]) == ("errors.png", "samples.png")

@@ -135,6 +135,15 @@ def test_a_run_shows_its_errors_and_samples(run: Path) -> None:
     assert (run / "samples.png").stat().st_size > 0
 
 
+@pytest.mark.slow
+def test_a_run_that_never_validates_has_the_plot_that_its_card_shows(pictures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    printed = start(pictures, folder, "--validation_steps", "0", "--max_train_steps", "4").communicate(timeout=200)[0]
+    assert "the model is in" in printed, printed
+    assert "](errors.png)" in (folder / "README.md").read_text()
+    assert (folder / "errors.png").stat().st_size > 0
+
+
 def test_a_run_says_its_recipe(run: Path) -> None:
     recipe = Recipe(**json.loads((run / "recipe.json").read_text()))
     assert recipe == PRESETS["cifar10"].replace(

@@ -125,8 +125,8 @@ def changed_settings(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between the settings that a run began with and those of the command that would go on, in words.
 
     The length of the run may differ. Images, masks and weights to start from are compared by what they are, not by
-    their paths; a checkpoint of an earlier version holds no digest of its images or of these weights, and is compared by
-    the path. Weights of the same name may have changed since: the run has its own by now.
+    their paths; a checkpoint of an earlier version holds no digest of its images or of these weights, and is compared
+    by the path. Weights of the same name may have changed since: the run has its own by now.
     """
     changes = []
     for name, value in now.items():
