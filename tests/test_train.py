@@ -736,7 +736,8 @@ def test_a_killed_run_on_a_stream_ends_with_the_very_bytes_of_one_never_stopped(
 def test_a_stream_of_unknown_length_needs_a_number_of_steps(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ["--train_data_dir", pictures, "--output_dir", tmp_path / "run", "--cpu", "--streaming"]
+    shutil.make_archive(str(tmp_path / "data" / "photos"), "tar", pictures)
+    command = ["--train_data_dir", tmp_path / "data", "--output_dir", tmp_path / "run", "--cpu", "--streaming"]
     command += ["--report_to", "tensorboard"]
     assert "does not say how many images it has: say with --max_train_steps" in ended(monkeypatch, *command)
 

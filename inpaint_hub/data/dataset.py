@@ -151,7 +151,7 @@ def split_images(config: DatasetConfig, progress: bool = True) -> Images:
     """
     from tqdm.auto import tqdm
 
-    sources, notes = load(config)
+    sources, notes, _ = load(config)
     total = sum(map(len, sources.values()))
     every = max(1, total // LOOKED_AT)
     refuse_small((some[n] for some in sources.values() for n in range(0, len(some), every)), config.resolution)

@@ -50,6 +50,7 @@ class Source(NamedTuple):
 
     splits: dict[str, Any]
     notes: list[str]  # a sentence for whatever was found and left out
+    counts: dict[str, int | None]  # rows of each split, None where the source does not say
 
 
 def load(config: DatasetConfig, streaming: bool = False) -> Source:
@@ -71,6 +72,7 @@ def load(config: DatasetConfig, streaming: bool = False) -> Source:
 
     folder, options = Path(config.name).expanduser(), {"revision": config.revision, "streaming": streaming}
     notes: list[str] = []
+    packed: dict[str, int] = {}  # rows of a stream of local Parquet files
     if not folder.is_dir() and (config.name.count("/") != 1 or config.name.startswith((".", "/", "~"))):
         raise ValueError(f"{config.name} is no folder here, and no data set on the Hub, which would be owner/name")
     try:
@@ -83,20 +85,25 @@ def load(config: DatasetConfig, streaming: bool = False) -> Source:
             found = find_images(folder, {flag: Path(place) for flag, place in config.leave_out})
             if found is None:
                 _refuse_unsearchable(folder, config.leave_out)
-                splits = load_dataset(str(folder), config.config_name, streaming=streaming, **_parquet_options(folder))
+                parquet = _parquet_options(folder)
+                splits = load_dataset(str(folder), config.config_name, streaming=streaming, **parquet)
+                packed = _parquet_rows(folder) if streaming and parquet else {}
             else:
                 splits, notes = {split: _undecoded(paths) for split, paths in found.splits.items()}, found.notes
     except (DatasetsError, ValueError) as error:
         raise ValueError(reason(error)) from error
-    if streaming:
-        splits = {
-            split: rows.to_iterable_dataset() if isinstance(rows, Dataset) else rows for split, rows in splits.items()
-        }
     found_as: dict[str, list[Any]] = {}  # several spellings of one split, as val and valid, add up
+    counts: dict[str, int | None] = {}
     for split, rows in splits.items():
-        some = found_as.setdefault(split_named(str(split)) or str(split), [])
-        some.append(_only_images(rows, config.name, config.image_column))
-    return Source({split: concatenate_datasets(some) for split, some in found_as.items()}, notes)
+        name, count = split_named(str(split)) or str(split), packed.get(str(split)) or _stated(rows, str(split))
+        before = counts.get(name, 0)
+        counts[name] = None if count is None or before is None else before + count
+        if streaming and isinstance(rows, Dataset):
+            rows = rows.to_iterable_dataset()  # which forgets its length
+        found_as.setdefault(name, []).append(_only_images(rows, config.name, config.image_column))
+    # One alone stays as it is, and so do the places of its stream in a checkpoint.
+    joined = {split: some[0] if len(some) == 1 else concatenate_datasets(some) for split, some in found_as.items()}
+    return Source(joined, notes, counts)
 
 
 def _undecoded(paths: list[str]) -> Dataset:
@@ -115,6 +122,25 @@ def _parquet_options(folder: Path) -> dict[str, int]:
     """
     kinds = {path.suffix.lower() for path in folder.rglob("*")} & (PACKED | TABLES)
     return {"batch_size": PARQUET_ROWS} if kinds == {".parquet"} and not (folder / "README.md").exists() else {}
+
+
+def _parquet_rows(folder: Path) -> dict[str, int]:
+    """The rows of each split of a folder of Parquet files, as their heads say."""
+    from datasets import load_dataset_builder
+    from pyarrow.parquet import read_metadata
+
+    files = load_dataset_builder(str(folder)).config.data_files
+    return {str(split): sum(read_metadata(path).num_rows for path in paths) for split, paths in files.items()}
+
+
+def _stated(rows: Any, split: str) -> int | None:
+    """How many rows there are, None where a stream does not say."""
+    from datasets import Dataset
+
+    if isinstance(rows, Dataset):
+        return len(rows)
+    stated = (rows.info.splits or {}).get(split)
+    return stated.num_examples or None if stated else None
 
 
 def _refuse_unsearchable(folder: Path, leave_out: Sequence[tuple[str, str]]) -> None:

@@ -198,18 +198,20 @@ def stream_images(
     from datasets import concatenate_datasets
     from datasets.distributed import split_dataset_by_node
 
-    sources, notes = load(config, streaming=True)
+    sources, notes, counts = load(config, streaming=True)
     own = {"validation", "test"} & {*sources} if "validation" in sources else set()  # what it holds out itself
     trained = {source: rows for source, rows in sources.items() if source not in own}
     if not trained:
         raise ValueError(f"{config.name} has the splits {', '.join(sources)} and none to train on")
-    count = _count(trained, 1.0 if own else SPLITS["train"])
+    known = [counts[source] for source in trained]
+    share = 1.0 if own else SPLITS["train"]
+    count = None if None in known else round(share * sum(filter(None, known))) or None
     if count is None and not any_length:
         raise ValueError("its stream does not say how many images it has: say with --max_train_steps how long to train")
     beginning = [*itertools.islice(_chained(trained), LOOKED_AT)]
     refuse_small(beginning, config.resolution)
     rows = concatenate_datasets([*trained.values()])
-    digest = _digest(beginning, rows.num_shards, count)
+    digest = _digest(beginning, rows.num_shards, _stated_count(trained, share))
     reader = Reader(config, frozenset(sources))
     unreadable: dict[str, None] = {}
     searched = {source: sources[source] for source in own} or sources
@@ -238,8 +240,11 @@ def _chained(sources: dict[str, Any]) -> Iterator[dict[str, Any]]:
     return itertools.chain.from_iterable(sources.values())
 
 
-def _count(sources: dict[str, Any], share: float) -> int | None:
-    """About how many images these splits have for training, None where one does not say."""
+def _stated_count(sources: dict[str, Any], share: float) -> int | None:
+    """What the description of the data set says of how many images these splits have for training, if anything.
+
+    It is part of the digest, of which checkpoints hold one, even where their rows have been counted since.
+    """
     total = 0
     for source, rows in sources.items():
         stated = (rows.info.splits or {}).get(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tarfile
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,6 +153,26 @@ def test_the_number_of_images_is_known_where_the_source_says_it(contents: list[b
     assert streamed(folder, any_length=False)[1].count == 216  # 90 %
 
 
+@pytest.mark.parametrize("kind", ["shards", "pictures", "saved", "own validation"])
+def test_the_number_of_images_of_a_local_stream_is_counted(
+    kind: str, shards: Path, pictures: Path, contents: list[bytes], tmp_path: Path
+) -> None:
+    folder, expected = {"shards": shards, "pictures": pictures}.get(kind, tmp_path / "data"), 216  # 90 % of 240
+    rows = Dataset.from_dict(
+        {"image": [{"bytes": content, "path": None} for content in contents]},
+        Features({"image": ImageFeature(decode=False)}),
+    )
+    if kind == "saved":
+        folder, expected = tmp_path / "data", 180
+        rows.select(range(200)).save_to_disk(folder)
+    elif kind == "own validation":
+        expected = 180
+        folder.mkdir()
+        rows.select(range(180)).to_parquet(folder / "train.parquet")
+        rows.select(range(180, 240)).to_parquet(folder / "validation.parquet")
+    assert streamed(folder, any_length=False)[1].count == expected
+
+
 def test_memory_holds_two_blocks_however_long_the_stream() -> None:
     random, choices = np.random.default_rng(0), []
     for _ in range(20):
@@ -184,16 +205,18 @@ def test_what_cannot_be_decoded_is_named_once(contents: list[bytes], tmp_path: P
     assert stream.state()["unreadable"] == ["row 7", "row 200"]
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"any_length": False}, "does not say how many images it has: say with --max_train_steps"),
-        ({"image_column": "photo"}, "has the columns image; say with --image_column"),
-    ],
-)
-def test_what_cannot_be_streamed_is_said_in_a_sentence(options: dict[str, Any], says: str, pictures: Path) -> None:
-    with pytest.raises(ValueError, match=says):
-        streamed(pictures, **options)
+def test_a_stream_without_the_column_is_refused_in_a_sentence(pictures: Path) -> None:
+    with pytest.raises(ValueError, match="has the columns image; say with --image_column"):
+        streamed(pictures, image_column="photo")
+
+
+def test_a_stream_that_does_not_say_its_length_is_refused_unless_any_will_do(pictures: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "photos.tar", "w") as tar:
+        for path in sorted(pictures.glob("*.png")):
+            tar.add(path, path.name)
+    with pytest.raises(ValueError, match="does not say how many images it has: say with --max_train_steps"):
+        streamed(tmp_path, any_length=False)
+    assert streamed(tmp_path)[1].count is None
 
 
 def test_mostly_too_small_images_are_refused(shards: Path) -> None:
