@@ -58,6 +58,7 @@ class Stream:
     part: str  # what its row numbers are followed by
     count: int | None  # training images of all processes, where the source says
     unreadable: dict[str, None] = field(default_factory=dict)
+    held_out: frozenset[bytes] = frozenset()  # the hashes of images to measure on, whose copies are left out
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(1)
@@ -97,14 +98,20 @@ class Stream:
 
     def state(self) -> Place:
         """Where the stream stood before the block under way; the place in it follows from the images seen."""
-        return self._block.before | {"unreadable": [*self.unreadable], "visited": self.visited}
+        held_out = sorted(key.hex() for key in self.held_out)
+        said = {"unreadable": [*self.unreadable], "visited": self.visited, "held_out": held_out}
+        return self._block.before | said
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint: read its block again."""
+        """Go on from a checkpoint: read its block again.
+
+        What it left out it leaves out again, so that the very next image follows; an earlier version left out nothing.
+        """
         if self._next is not None:
             self._next.result()
             self._next = None
         self.unreadable.update(dict.fromkeys(state["unreadable"]))
+        self.held_out = frozenset(map(bytes.fromhex, state.get("held_out", ())))
         self._enter(self._read({name: state[name] for name in START}))
 
     def _advance(self) -> None:
@@ -131,7 +138,7 @@ class Stream:
                 read += 1
                 if isinstance(found, str):
                     unreadable.append(found)
-                elif found.split == "train":
+                elif found.split == "train" and found.key not in self.held_out:
                     images.append(tensor(found.pixels))
             after = self._after(place, read, len(images))
             if images:
@@ -178,6 +185,9 @@ def stream_images(
 ) -> Images:
     """Open a data set as a stream, in the very splits of `split_images`.
 
+    Where the source holds out images itself, each process reads those that are measured on: copies of them among the
+    training images are left out, as in memory.
+
     Args:
         config: the data set.
         block_rows: rows that are read and shuffled at a time, by each process its own.
@@ -216,15 +226,16 @@ def stream_images(
     unreadable: dict[str, None] = {}
     searched = {source: sources[source] for source in own} or sources
     size = config.resolution
-    read: int | None
-    if process == 0 and held_out:
-        validation, test, read, enlarged = _held_out(searched, reader, held_out, unreadable, progress)
-    else:
-        validation = test = torch.empty(0, 3, size, size, dtype=torch.uint8)
-        read, enlarged = None, 0
+    validation = test = torch.empty(0, 3, size, size, dtype=torch.uint8)
+    read: int | None = None
+    enlarged, copies = 0, frozenset[bytes]()
+    if held_out and process == 0:
+        validation, test, read, enlarged, copies = _held_out(searched, reader, held_out, unreadable, progress)
+    elif held_out and own:  # for the hashes alone; without splits of the source's own, they decide where a copy goes
+        *_, copies = _held_out(searched, reader, held_out, {}, progress)
     part = f" of part {process + 1} of {processes}" if processes > 1 else ""
     own_rows = split_dataset_by_node(rows, process, processes)
-    train = Stream(own_rows, reader, block_rows, piece_size, processes, part, count, unreadable)
+    train = Stream(own_rows, reader, block_rows, piece_size, processes, part, count, unreadable, copies)
     return Images(train, validation, test, unreadable, digest, enlarged, read, tuple(notes))
 
 
@@ -256,8 +267,8 @@ def _stated_count(sources: dict[str, Any], share: float) -> int | None:
 
 def _held_out(
     sources: dict[str, Any], reader: Reader, limit: int, unreadable: dict[str, None], progress: bool
-) -> tuple[Tensor, Tensor, int, int]:
-    """Validation and test images (N, 3, S, S), up to `limit` of each; rows read, and images enlarged among them."""
+) -> tuple[Tensor, Tensor, int, int, frozenset[bytes]]:
+    """Validation and test images (N, 3, S, S), up to `limit` of each; rows read, images enlarged among them, hashes."""
     from tqdm.auto import tqdm
 
     members: list[Member] = []
@@ -289,4 +300,5 @@ def _held_out(
         )
     members.sort(key=lambda member: member.key)
     validation, test = ([tensor(some.pixels) for some in members if some.split == split] for split in counts)
-    return torch.stack(validation), torch.stack(test), read, enlarged
+    hashes = frozenset(member.key for member in members)
+    return torch.stack(validation), torch.stack(test), read, enlarged, hashes

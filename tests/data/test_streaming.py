@@ -87,6 +87,45 @@ def test_images_that_the_source_holds_out_are_not_trained_on(
     assert sorted(keys(stream.take(0, 180))) == sorted(keys(whole.train.buffered.images))
 
 
+def with_copies(folder: Path, contents: list[bytes]) -> Path:
+    """Training images of which a quarter is for validation, too."""
+    for split, some in (("train", contents), ("validation", contents[::4])):
+        (folder / split).mkdir(parents=True)
+        for number, content in enumerate(some):
+            (folder / split / f"{number:03d}.png").write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_copies_of_images_that_the_source_holds_out_are_left_out(
+    processes: int, contents: list[bytes], tmp_path: Path
+) -> None:
+    folder = with_copies(tmp_path, contents)
+    whole = split_images(DatasetConfig(str(folder), 16), progress=False)
+    seen: list[bytes] = []
+    for process in range(processes):
+        _, stream = streamed(folder, process=process, processes=processes, block_rows=240)
+        seen += keys(stream.buffered.images)
+    assert sorted(seen) == sorted(keys(whole.train.buffered.images))
+    assert len(seen) == 180
+
+
+def test_a_stream_leaves_out_after_a_resume_what_it_left_out_before(contents: list[bytes], tmp_path: Path) -> None:
+    folder = with_copies(tmp_path / "data", contents)
+    _, stream = streamed(folder)
+    for first in range(0, 80, 8):
+        stream.take(first, 8)
+    torch.save(stream.state(), tmp_path / "state.pt")
+    saved = torch.load(tmp_path / "state.pt", weights_only=True)
+    _, other = streamed(folder, held_out=2)  # --num_validation_images may differ
+    other.load(saved)
+    for first in range(80, 400, 8):
+        assert keys(other.take(first, 8)) == keys(stream.take(first, 8)), first
+    del saved["held_out"]  # a checkpoint of an earlier version left out nothing
+    other.load(saved)
+    assert len(other.buffered.images) == 50
+
+
 def test_held_out_images_come_from_the_beginning_which_is_all_that_is_read_for_them(shards: Path) -> None:
     images, _ = streamed(shards, held_out=3)
     assert len(images.validation) == len(images.test) == 3
