@@ -90,7 +90,7 @@ def split_named(name: str) -> str | None:
 
 
 def _split_by_folder(folder: Path, pictures: Sequence[Path], notes: list[str]) -> dict[str, list[str]]:
-    """The images of each split, those held out noted: of folders within each other, the outermost decides.
+    """The images of each split: of folders within each other, the outermost decides; where held-out ones are is noted.
 
     So a class called test within train/ is trained on, and images/val and cats/val are held out as val/ is.
     """
@@ -104,7 +104,7 @@ def _split_by_folder(folder: Path, pictures: Sequence[Path], notes: list[str]) -
         if place is not None:
             places[split][place] = None
     for split in ("validation", "test"):
-        if places[split]:
+        if any(place.as_posix().lower() not in SPLIT_FOLDERS for place in places[split]):  # a plain val/ says it itself
             notes.append(f"images for {split} are in {_listed(Path(), [*places[split]])}")
     return dict(splits)
 

@@ -103,7 +103,7 @@ def test_folders_of_one_split_add_up_and_are_named(tmp_path: Path) -> None:
     assert names(tmp_path)["validation"] == ["cats/val/b.png", "dogs/val/c.png", "valid/d.png"]
     found = find_images(tmp_path, {})
     assert found is not None
-    assert found.notes == ["images for validation are in cats/val, dogs/val, valid", "images for test are in eval"]
+    assert found.notes == ["images for validation are in cats/val, dogs/val, valid"]
 
 
 def test_a_linked_folder_is_followed(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_masks_that_look_inverted_are_asked_about(
     for invert, less in ((True, True), (False, False)):
         settings = {"kinds": "folder", "mask_dir": str(tmp_path / "masks"), "invert_masks": invert}
         holes = load_inputs(str(folder), resolution=32, sides=(8, 16), count=4, **settings)[2]  # type: ignore[arg-type]
-        assert (holes.mean() < 0.5) is less
+        assert bool(holes.mean() < 0.5) is less
 
 
 def test_compare_has_the_flags_that_its_errors_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
