@@ -217,7 +217,7 @@ def test_run_goes_on_after_a_photo_that_no_test_thought_of(tmp_path: Path, monke
 def test_shard_of_gives_every_job_to_one_shard(tmp_path: Path, count: int) -> None:
     for number in range(5):
         photo_at(tmp_path / f"in/{number}.png")
-    jobs = plan_folder(tmp_path / "in", tmp_path / "mask.png", tmp_path / "out").jobs
+    jobs = plan_folder(tmp_path / "in", mask_at(tmp_path / "mask.png"), tmp_path / "out").jobs
     shards = [shard_of(jobs, number + 1, count) for number in range(count)]
     assert sorted(job for shard in shards for job in shard) == jobs
     assert max(map(len, shards)) - min(map(len, shards)) <= 1

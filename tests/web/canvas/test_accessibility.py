@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from browser_page import MARKS, PHONE, fill, last_mask, open_new, opened_page, part, save, stroke, wait_until_idle
+from browser_page import (
+    DESKTOP,
+    MARKS,
+    PHONE,
+    fill,
+    last_mask,
+    open_new,
+    opened_page,
+    part,
+    save,
+    stroke,
+    wait_until_idle,
+)
 from page_server import Server
 from PIL import Image
 from sample_photos import photo_of, some_hole
@@ -124,3 +136,28 @@ def test_texts_stand_out_in_both_themes(phone: Page, tmp_path: Path) -> None:
     part(phone, "mask").set_input_files(save(tmp_path / "mask.png", some_hole(40, 40)))
     part(phone, "problem").wait_for()
     assert phone.evaluate(CONTRAST) == []
+
+
+def test_forced_colors_show_which_tool_is_chosen_and_which_has_the_focus(
+    server: Server, chromium: Browser, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with opened_page(server, chromium, request, **DESKTOP, forced_colors="active") as page:
+        open_new(page, tmp_path)
+        looks = [
+            page.locator(f"button[data-tool={tool}]").evaluate(
+                """it => {
+                  const {outlineStyle, outlineWidth, backgroundColor} = getComputedStyle(it)
+                  return [outlineStyle, outlineWidth, backgroundColor]
+                }"""
+            )
+            for tool in ("brush", "erase")
+        ]
+        assert looks[0][0] == "solid"
+        assert looks[1][0] == "none"
+        assert looks[0][2] != looks[1][2], "the focus, too, is an outline"
+
+
+def test_lists_look_like_lists(tab: Page, tmp_path: Path) -> None:
+    open_new(tab, tmp_path)
+    for name in ("method", "format"):
+        assert part(tab, name).evaluate("it => getComputedStyle(it).appearance") == "auto"
