@@ -8,7 +8,7 @@ import re
 import tarfile
 import zipfile
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -96,10 +96,11 @@ def _split_by_folder(folder: Path, pictures: Sequence[Path], notes: list[str]) -
     """
     splits: dict[str, list[str]] = defaultdict(list)
     places: dict[str, dict[Path, None]] = defaultdict(dict)
+    parents = {path: [*path.relative_to(folder).parents][-2::-1] for path in pictures}  # from the top
+    named = _split_folders({place for places_of_one in parents.values() for place in places_of_one})
     for path in pictures:
-        parents = [*path.relative_to(folder).parents][-2::-1]  # from the top, without the folder itself
-        place = next((parent for parent in parents if split_named(parent.name)), None)
-        split = (split_named(place.name) if place else None) or "train"
+        place = next((parent for parent in parents[path] if parent in named), None)
+        split = named[place] if place else "train"
         splits[split].append(str(path))
         if place is not None:
             places[split][place] = None
@@ -107,6 +108,23 @@ def _split_by_folder(folder: Path, pictures: Sequence[Path], notes: list[str]) -
         if any(place.as_posix().lower() not in SPLIT_FOLDERS for place in places[split]):  # a plain val/ says it itself
             notes.append(f"images for {split} are in {_listed(Path(), [*places[split]])}")
     return dict(splits)
+
+
+def _split_folders(folders: Iterable[Path]) -> dict[Path, str]:
+    """The folders that hold a split, by their whole name, as val2017, or by a word of it, as val_large.
+
+    By a word only where a folder beside it is called the same but for that word, as data_large: test_tubes is no split.
+    """
+    alike: dict[tuple[Path, str], set[Path]] = defaultdict(set)  # by the name without one of its words
+    known: dict[Path, list[tuple[str, tuple[Path, str]]]] = defaultdict(list)
+    for folder in folders:
+        for word in re.finditer(r"[^\W\d_]+", folder.name.lower()):
+            rest = folder.parent, f"{folder.name[: word.start()]}*{folder.name[word.end() :]}"
+            alike[rest].add(folder)
+            if word[0] in SPLIT_FOLDERS:
+                known[folder].append((SPLIT_FOLDERS[word[0]], rest))
+    splits = {folder: split for folder, some in known.items() for split, rest in some if len(alike[rest]) > 1}
+    return splits | {folder: split for folder in folders if (split := split_named(folder.name))}
 
 
 def visible_files(folder: Path, skipped: set[str], notes: list[str]) -> Iterator[Path]:

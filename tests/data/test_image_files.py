@@ -85,15 +85,28 @@ def test_folders_of_splits_are_taken_at_their_word(tmp_path: Path) -> None:
         ("train_256/test/a.png", "test_256/train/b.png", "test"),  # the outermost decides
         ("images/latest/a.png", "images/testing/b.png", "test"),
         ("training/val/a.png", "dev/b.png", "validation"),
+        ("train_images/a.png", "val_images/b.png", "validation"),
+        ("places/data_large/a.png", "places/val_large/b.png", "validation"),
+        ("DIV2K_train_HR/test/a.png", "DIV2K_valid_HR/b.png", "validation"),
+        ("My photos/a.png", "My test/b.png", "test"),
     ],
 )
-def test_folders_of_splits_are_known_at_any_depth_and_with_a_year(
+def test_folders_of_splits_are_known_at_any_depth_and_with_further_words(
     train: str, held_out: str, split: str, tmp_path: Path
 ) -> None:
     for name in (train, held_out):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         picture(tmp_path / name)
     assert names(tmp_path) == {"train": [train], split: [held_out]}
+
+
+@pytest.mark.parametrize(
+    "names_of_folders", [("test_tubes", "cats"), ("crash test dummies", "test drives"), ("val-d-isere",)]
+)
+def test_a_split_s_word_in_a_name_alone_makes_no_split(names_of_folders: tuple[str, ...], tmp_path: Path) -> None:
+    for name in names_of_folders:
+        picture(tmp_path / name / "a.png")
+    assert [*names(tmp_path)] == ["train"]
 
 
 def test_folders_of_one_split_add_up_and_are_named(tmp_path: Path) -> None:
