@@ -56,6 +56,7 @@ class Options(NamedTuple):
     dilate_px: int = 0
     feather_px: int = 0
     invert_mask: bool | None = None
+    format: str | None = None  # to write, by Pillow's name; None: each photo's own
     overwrite: bool = False
 
 
@@ -298,6 +299,7 @@ def _fill(job: Job) -> Outcome:
             dilate_px=_OPTIONS.dilate_px,
             feather_px=_OPTIONS.feather_px,
             invert_mask=_OPTIONS.invert_mask,
+            format=_OPTIONS.format,
         )
     except (ValueError, OSError, RuntimeError) as error:
         return Outcome(job, "failed", str(error))

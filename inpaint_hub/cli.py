@@ -226,7 +226,7 @@ def _fill_one(args: argparse.Namespace) -> int:
 
     output = _output_file(args)
     method = get_method(args.checkpoint or args.method)
-    pixels, notes = fill_file(args.image, args.mask, output, method=method, **_choices(args))
+    pixels, notes = fill_file(args.image, args.mask, output, method=method, format=_format(args), **_choices(args))
     print(f"{output}: {pixels:,} px filled by {args.checkpoint or args.method}")
     for note in notes:
         print(f"note: {note}")
@@ -264,7 +264,7 @@ def _fill_stream(args: argparse.Namespace) -> int:
         photo.decode(sys.stdin.buffer.read(), "standard input") if name == "-" else photo.read(name)
         for name in (args.image, args.mask)
     )
-    format = "PNG" if args.png else encoding.format_for(source, output)  # the name - has no ending
+    format = _format(args) or encoding.format_for(source, output)
     method = get_method(args.checkpoint or args.method)
     data, pixels, notes = fill_photo(source, mask, format, method=method, **_choices(args))
     if args.output == "-":
@@ -294,7 +294,9 @@ def _fill_folder(args: argparse.Namespace) -> int:
         raise ValueError(f"{output} holds the masks, among which results would be taken for masks; give another folder")
     plan = batch.plan_folder(folder, Path(args.mask), output, recursive=args.recursive, as_png=args.png)
     jobs = batch.shard_of(plan.jobs, *args.shard)
-    options = batch.Options(args.checkpoint or args.method, overwrite=args.overwrite, **_choices(args))
+    options = batch.Options(
+        args.checkpoint or args.method, format=_format(args), overwrite=args.overwrite, **_choices(args)
+    )
     counts, remarks = Counter[str](), Counter[str]()
     outcomes = batch.run(jobs, options, args.jobs or available_cores())
     for outcome in tqdm(outcomes, total=len(jobs), unit="photo", disable=None):  # None: only on a terminal
@@ -311,6 +313,11 @@ def _fill_folder(args: argparse.Namespace) -> int:
     told = [f"{counts[state]} {state}" for state in ("filled", "already there", "failed")]
     print(", ".join(told + [f"{plan.skipped} skipped, which are no pictures"] * bool(plan.skipped)))
     return int(counts["failed"] > 0 or bool(plan.unread))
+
+
+def _format(args: argparse.Namespace) -> str | None:
+    """The format to write whatever the names say, None: theirs. A photo named .png may be a JPEG."""
+    return "PNG" if args.png else None
 
 
 def _choices(args: argparse.Namespace) -> dict[str, Any]:

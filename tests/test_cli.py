@@ -120,6 +120,18 @@ def test_one_mask_serves_a_whole_folder_and_png_keeps_a_jpegs_pixels(tmp_path: P
         assert np.array_equal(np.array(after)[14:], np.array(before)[14:])
 
 
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_png_is_written_though_a_jpeg_is_named_so(whole_folder: bool, tmp_path: Path) -> None:
+    photo_at(tmp_path / "photos/a.jpg")
+    photo, output = (tmp_path / "photos/a.jpg").rename(tmp_path / "photos/a.png"), tmp_path / "filled/a.png"
+    places = (photo.parent, output.parent) if whole_folder else (photo, output)
+    done = run("fill", places[0], mask_at(tmp_path / "mask.png"), "--output", places[1], "--png", *TELEA)
+    assert done.returncode == 0, done.stderr
+    with Image.open(output) as after, Image.open(photo) as before:
+        assert (after.format, before.format) == ("PNG", "JPEG")
+        assert np.array_equal(np.array(after)[14:], np.array(before)[14:])
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_run_that_is_killed_goes_on_where_it_stopped(tmp_path: Path, jobs: str) -> None:

@@ -86,6 +86,7 @@ def fill_file(
     dilate_px: int = 0,
     feather_px: int = 0,
     invert_mask: bool | None = None,
+    format: str | None = None,
 ) -> tuple[int, list[str]]:
     """Fill the photo in a file into another file, which goes out as the photo came in.
 
@@ -98,6 +99,7 @@ def fill_file(
         dilate_px: Grow the hole by this in every direction.
         feather_px: Soften the seam by this far into the hole.
         invert_mask: Fill what is black; False: what is white, even where that looks like a mistake.
+        format: Pillow's name of the format to write; None: as `encoding.format_for` chooses.
 
     Returns:
         How many pixels were filled, and sentences on what to know about it.
@@ -107,7 +109,7 @@ def fill_file(
         OSError: A file cannot be read or written.
     """
     source = photo.read(image)
-    format = encoding.format_for(source, output)
+    format = format or encoding.format_for(source, output)
     data, pixels, notes = fill_photo(
         source,
         photo.read(mask),
