@@ -15,6 +15,7 @@ from pathlib import Path
 from inpaint_hub.flags import count, limit, place, port
 from inpaint_hub.methods import DEFAULT
 from inpaint_hub.methods.registry import get_method
+from inpaint_hub.standard_streams import open_closed_streams
 from inpaint_hub.web.page import build, launch_options
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -54,6 +55,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
+    open_closed_streams()
     args = parse_args()
     try:
         get_method(args.model)

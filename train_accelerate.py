@@ -8,9 +8,11 @@ a model folder for the Hub in OUTPUT_DIR: model.safetensors, config.json and a c
 
 from __future__ import annotations
 
+from inpaint_hub.standard_streams import open_closed_streams
 from inpaint_hub.training.arguments import parse_args
 
 if __name__ == "__main__":
+    open_closed_streams()
     ARGUMENTS = parse_args()  # --help and a wrong flag answer before the imports below, which take seconds
 
 import argparse
@@ -91,7 +93,7 @@ def main(args: argparse.Namespace, recipe: Recipe) -> None:
     accelerator = Accelerator(
         cpu=args.cpu or not torch.accelerator.is_available(),  # unless told, accelerate connects no CPU processes
         mixed_precision=precision(args.mixed_precision, args.cpu),
-        log_with=args.report_to,
+        log_with=args.report_to or None,  # of an empty list it warns that no tracker is installed
         project_dir=args.logging_dir or args.output_dir / "logs",
     )
     if error := launch_error(accelerator):

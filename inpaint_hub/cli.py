@@ -15,6 +15,7 @@ from typing import Any
 from . import flags
 from .methods import DEFAULT, NAMES, TELEA
 from .pretrained import shipped
+from .standard_streams import open_closed_streams
 
 FILL = """\
 Fill the holes of a photo, or of a folder of photos. The photo goes out as it came in: format, size, EXIF, ICC
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_compare(commands.add_parser("compare", help="measure several methods on the same holes"))
     _add_export(commands.add_parser("export", help="write a model as ONNX, for programs without Python"))
     _add_space(commands.add_parser("space", help="make a Space of the Hub with the page, or bring it up to date"))
-    _open_closed_streams()
+    open_closed_streams()
     args = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):  # a file may have a name that they cannot encode
         if isinstance(stream, io.TextIOWrapper):
@@ -70,13 +71,6 @@ def main(arguments: list[str] | None = None) -> int:
             "\nstopped; nothing is half written, and for a folder the same command goes on from here", file=sys.stderr
         )
         return 130
-
-
-def _open_closed_streams() -> None:
-    """Give standard streams that are closed, as by >&-, the null device: what is printed would go into another."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  until the end
 
 
 def _flush(status: int) -> int:

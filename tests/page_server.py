@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -50,8 +50,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(folder: Path, settings: dict[str, str], port: int | None = None) -> Iterator[Server]:
-    """`python app.py` on a free port, with these variables in its environment; its files are in `folder`."""
+def served(
+    folder: Path, settings: dict[str, str], port: int | None = None, under: Sequence[str] = ()
+) -> Iterator[Server]:
+    """`python app.py` on a free port, with these variables in its environment; its files are in `folder`.
+
+    `under` is a command that runs commands.
+    """
     (folder / "uploads").mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(WATCH)
     (folder / "hosts").touch()
@@ -66,7 +71,7 @@ def served(folder: Path, settings: dict[str, str], port: int | None = None) -> I
     }
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            [*under, sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
         )
     url = f"http://127.0.0.1:{port}"
     try:

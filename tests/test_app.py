@@ -8,9 +8,12 @@ import socket
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
-from paths import ROOT
+from page_server import served
+from paths import ROOT, WITHOUT_STREAMS
 from PIL import Image
 
 from inpaint_hub.web import text
@@ -85,6 +88,12 @@ def test_a_port_that_is_taken_ends_the_start_with_a_sentence() -> None:
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert run.returncode == 1
     assert f"cannot listen on port {port} of this machine: it is taken" in run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell")
+def test_the_page_is_served_where_standard_streams_are_closed(tmp_path: Path) -> None:
+    with served(tmp_path, {}, under=WITHOUT_STREAMS) as server, urlopen(server.url) as page:
+        assert page.status == 200
 
 
 def test_the_default_method_is_guided_unless_its_library_is_missing() -> None:

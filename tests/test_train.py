@@ -22,7 +22,7 @@ import torch
 from datasets import Dataset, Features
 from datasets import Image as ImageFeature
 from hub_server import TOKEN, USER, HubServer
-from paths import ROOT
+from paths import ROOT, WITHOUT_STREAMS
 from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -567,7 +567,8 @@ def test_a_recipe_that_cannot_be_is_refused_before_anything_starts(
 
 
 def test_a_dry_run_prints_recipe_parameters_time_and_memory_and_leaves_nothing(pictures: Path, tmp_path: Path) -> None:
-    process = start(pictures, tmp_path / "run", "--dry_run", "--discriminator_from", "0.5", "--adversarial_from", "0.5")
+    phases = ["--discriminator_from", "0.5", "--adversarial_from", "0.5"]
+    process = start(pictures, tmp_path / "run", "--dry_run", "--report_to", "none", *phases)
     printed = process.communicate(timeout=200)[0]
     assert process.returncode == 0, printed
     for said in (
@@ -580,7 +581,15 @@ def test_a_dry_run_prints_recipe_parameters_time_and_memory_and_leaves_nothing(p
         "nothing was trained",
     ):
         assert said in printed
+    assert "Warning" not in printed  # as a library's for want of a tracker that nobody asked for
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell")
+def test_a_run_ends_well_where_standard_streams_are_closed(pictures: Path, tmp_path: Path) -> None:
+    process = start(pictures, tmp_path / "run", "--max_train_steps", "2", under=WITHOUT_STREAMS)
+    process.communicate(timeout=200)
+    assert (process.returncode, (tmp_path / "run" / "README.md").is_file()) == (0, True)
 
 
 def test_a_dry_run_reads_no_more_than_a_block_of_a_stream(
