@@ -31,7 +31,8 @@ def export(name: Any, output: str | Path) -> int | None:
     """Export a generator as a model of free batch, height and width; `USAGE` says what it takes and gives.
 
     Scaling, padding, blending and pasting are part of the model. It is one pass of the network in float32: unlike
-    `Inpainter`, it does not fill holes wider than those of training coarse to fine.
+    `Inpainter`, it does not fill holes wider than those of training coarse to fine. A .pt2 file takes images of 5 px a
+    side or more.
 
     Args:
         name: A shipped name, a folder, or "owner/model" on the Hub.
@@ -116,6 +117,9 @@ class _ExportedFill(nn.Module):
                 x = F.conv2d(x, weight, bias, layer.stride, layer.dilation * (layer.kernel // 2), layer.dilation)
             if layer is not self.table[-1]:
                 x = x.relu()
-        filled = blend_seam(torch.where(where, torch.sigmoid(x)[:, :, :height, :width], original), where, ~where)
+        x = torch.sigmoid(x)
+        for axis, size in ((2, height), (3, width)):  # slices would bind a .pt2 to how the example's lie in memory
+            x = x.index_select(axis, torch.arange(size))
+        filled = blend_seam(torch.where(where, x, original), where, ~where)
         filled = filled.permute(0, 2, 3, 1)
         return torch.where(hole[..., None], (255 * filled).round().to(torch.uint8), image)

@@ -105,23 +105,28 @@ def test_a_context_encoder_is_refused_with_a_sentence(tmp_path: Path) -> None:
 def test_export_writes_a_program_that_torch_runs_without_this_package(exact: Inpainter, tmp_path: Path) -> None:
     exact.generator.save_pretrained(tmp_path)
     assert export(tmp_path, tmp_path / "model.pt2") == 16
+    sizes = [(61, 70), (64, 64), (5, 7), (64, 61), (8, 100)]  # multiples of 4, which are not padded, and others
     code = (
         "import sys, torch, numpy as np\n"
-        "image, mask = (torch.from_numpy(np.load(name)) for name in ('image.npy', 'mask.npy'))\n"
         "facts = {'facts.json': ''}\n"
         "program = torch.export.load('model.pt2', extra_files=facts).module()\n"
-        "np.save('filled.npy', program(image, mask).numpy())\n"
+        "for size in sys.argv[1:]:\n"
+        "    image, mask = (torch.from_numpy(np.load(f'{name}-{size}.npy')) for name in ('image', 'mask'))\n"
+        "    np.save(f'filled-{size}.npy', program(image, mask).numpy())\n"
         "assert 'inpaint_hub' not in sys.modules\n"
         "print(facts['facts.json'])"
     )
-    image, mask = drawn(61, 70)
-    np.save(tmp_path / "image.npy", image[None])
-    np.save(tmp_path / "mask.npy", mask[None])
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    photos = {f"{height}x{width}": drawn(height, width) for height, width in sizes}
+    for size, (image, mask) in photos.items():
+        np.save(tmp_path / f"image-{size}.npy", image[None])
+        np.save(tmp_path / f"mask-{size}.npy", mask[None])
+    done = subprocess.run([sys.executable, "-c", code, *photos], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["largest_hole_px"] == "16"
-    (filled,) = np.load(tmp_path / "filled.npy")
-    assert np.array_equal(filled[mask == 0], image[mask == 0])
-    assert np.abs(filled.astype(int) - exact(image, mask)).max() <= 1
+    for size, (image, mask) in photos.items():
+        (filled,) = np.load(tmp_path / f"filled-{size}.npy")
+        assert np.array_equal(filled[mask == 0], image[mask == 0])
+        assert np.abs(filled.astype(int) - exact(image, mask)).max() <= 1
 
 
 @pytest.mark.parametrize("name", ["model", "model.tflite", "onnx"])

@@ -5,6 +5,7 @@ The features are those of `models.features.MEASURING`, which no loss of this pac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -62,8 +63,10 @@ def feature_distance(results: Tensor, originals: Tensor) -> float:
 def kernel_distance(results: Tensor, originals: Tensor) -> float:
     """Compute the kernel distance between two sets of features (N, D), times 1,000.
 
-    It is unbiased: a value near zero or below means that the two sets cannot be told apart (M. Bińkowski et al.,
-    "Demystifying MMD GANs", ICLR 2018).
+    It is the KID (M. Bińkowski et al., "Demystifying MMD GANs", ICLR 2018) of pairs: no result is compared with its own
+    original, which is more like it than another one and would make small sets look near. So it is unbiased, 0 for the
+    originals themselves, and does not depend on their number (A. Gretton et al. 2012, "A Kernel Two-Sample Test",
+    Equation 4).
     """
     return KernelDistances(results, originals).of(np.arange(len(results)))
 
@@ -83,12 +86,13 @@ class KernelDistances:
         self.kernels = [poly_kernel(one, other) for one, other in pairs]
 
     def of(self, which: np.ndarray) -> float:
-        """Compute `kernel_distance` of the images with the numbers `which`."""
-        from torchmetrics.image.kid import maximum_mean_discrepancy
-
-        chosen = torch.from_numpy(which)
+        """Compute `kernel_distance` of the images with the numbers `which`; of a single one it is not a number."""
+        chosen, pairs = torch.from_numpy(which), len(which) * (len(which) - 1)
+        if not pairs:
+            return math.nan
         within = [kernel[chosen][:, chosen] for kernel in self.kernels]
-        return 1000 * float(maximum_mean_discrepancy(*within))
+        originals, between, results = (float(kernel.sum() - kernel.trace()) / pairs for kernel in within)
+        return 1000 * (originals + results - 2 * between)
 
 
 def frechet_distance(results: Tensor, originals: Tensor) -> float:
