@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _THREADS = threading.Lock()
+_STARTED_AS = os.getpid()  # of the process that imported this; in one forked from it, another
 
 
 def available_cores() -> int:
@@ -50,6 +51,17 @@ def one_torch_thread() -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(threads)
+
+
+def one_thread_after_fork() -> None:
+    """Let PyTorch compute in one thread where this process was forked: the others stayed in its parent.
+
+    It would wait for them for ever, as in `datasets`' `map(..., num_proc=8)`.
+    """
+    import torch
+
+    if os.getpid() != _STARTED_AS and torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
 
 
 def shortest_seconds(work: Callable[[], object]) -> float:

@@ -145,13 +145,17 @@ def _part(pixels: Any, patch: Patch) -> Any:
 
 
 def _is_pil(value: Any) -> bool:
-    module = sys.modules.get("PIL.Image")
-    return module is not None and isinstance(value, module.Image)
+    return _is_a("PIL.Image", "Image", value)
 
 
 def _is_tensor(value: Any) -> bool:
-    module = sys.modules.get("torch")
-    return module is not None and isinstance(value, module.Tensor)
+    return _is_a("torch", "Tensor", value)
+
+
+def _is_a(module: str, name: str, value: Any) -> bool:
+    """Whether a value is of a class of a module that may not be imported, or be half imported, by another thread."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(value, kind)
 
 
 def _values(image: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..hardware import has_bf16
+from ..hardware import has_bf16, one_thread_after_fork
 from ..imaging import contract
 from ..imaging.blending import ITERATIONS, blend_array
 from ..imaging.contract import ImageLike, Patch, known_pixels
@@ -90,7 +90,6 @@ class Inpainter:
         network = load_network(name, **options).to(device)
         return FixedSize(network) if isinstance(network, ContextEncoder) else cls(network, dtype=dtype)
 
-    @torch.inference_mode()
     def __call__(self, image: ImageLike, mask: Any, *, seed: int = 0, quiet: bool = False) -> ImageLike:
         """Fill the hole of an image: same type, mode, dtype, shape, device, known pixels.
 
@@ -115,12 +114,14 @@ class Inpainter:
         values, hole = contract.to_arrays(image, mask)
         if not hole.any():
             return image
+        one_thread_after_fork()
         patches = []
-        for number in range(len(hole)):  # one by one: neighbours in a batch change nothing
-            found = _blended(values[number], hole[number], self._filled(values[number], hole[number], quiet))
-            patches += [
-                Patch(number, box.top, box.left, hole[number][box.slices], prediction) for box, prediction in found
-            ]
+        with torch.inference_mode():  # not of the result, which would be a tensor that nothing can be done with
+            for number in range(len(hole)):  # one by one: neighbours in a batch change nothing
+                found = _blended(values[number], hole[number], self._filled(values[number], hole[number], quiet))
+                patches += [
+                    Patch(number, box.top, box.left, hole[number][box.slices], prediction) for box, prediction in found
+                ]
         return contract.paste_patches(image, patches)
 
     def _filled(self, values: np.ndarray, hole: np.ndarray, quiet: bool) -> list[tuple[Window, np.ndarray]]:

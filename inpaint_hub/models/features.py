@@ -46,7 +46,8 @@ class FeatureNetwork(nn.Module):
         super().__init__()
         architecture, package, attribute = NETWORKS[name]
         path = getattr(importlib.import_module(package), attribute).get_model_file_path()
-        network: Any = timm.create_model(architecture)
+        with torch.random.fork_rng(devices=[]):  # weights are drawn, and replaced: a caller's random numbers stay
+            network: Any = timm.create_model(architecture).float()  # whatever the default dtype is
         network.load_state_dict(_rename_weights(torch.load(path, map_location="cpu", weights_only=True), network))
         for number, scale in enumerate(SCALES):
             self.register_buffer(f"deviation_{number}", _channel_deviation(network.blocks[scale]), persistent=False)
@@ -127,10 +128,10 @@ def surroundings_distances(fills: Sequence[np.ndarray], hole: np.ndarray, known:
     Returns:
         A distance of 0 or more for each fill; zeros where nothing is known.
     """
-    images = torch.from_numpy(np.stack(fills)).permute(0, 3, 1, 2) / 255
+    images = torch.from_numpy(np.stack(fills)).permute(0, 3, 1, 2).float() / 255
     height, width = (max(1, round(NATIVE_PX * side / max(hole.shape))) for side in hole.shape)
     views = F.interpolate(images, (height, width), mode="bilinear", antialias=True)
-    totals = torch.zeros(len(fills))
+    totals = torch.zeros(len(fills), dtype=torch.float32)
     for maps in feature_network("lite0").deep(views):
         rows, columns = maps.shape[2:]
         within, unknown = (

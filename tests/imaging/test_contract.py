@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -349,3 +351,12 @@ def test_a_mask_of_pillows_making_is_ones_and_zeros_for_every_library(as_array: 
     _, hole = contract.to_arrays(np.zeros((5, 6, 3), dtype=np.uint8), np.asarray(mask) if as_array else mask)
     assert hole.sum() == 9
     assert hole.view(np.uint8).max() == 1, "Pillow's True has all bits set, and libraries of C count with it"
+
+
+@pytest.mark.parametrize("module", ["torch", "PIL.Image"])
+def test_an_array_is_one_while_another_thread_imports_what_it_is_not(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, ModuleType(module))  # empty, as at the beginning of its import
+    values, hole = contract.to_arrays(np.zeros((4, 5, 3), dtype=np.uint8), np.ones((4, 5), dtype=bool))
+    assert (values.shape, hole.shape) == ((1, 4, 5, 3), (1, 4, 5))

@@ -192,3 +192,32 @@ def test_inpainter_without_bfloat16_computes_in_float32(monkeypatch: pytest.Monk
 def test_inpainter_of_no_generator_says_how_one_is_loaded(generator: Any) -> None:
     with pytest.raises(ValueError, match=f"generator is a {type(generator).__name__}; give a Generator"):
         Inpainter(generator)
+
+
+def test_a_filled_tensor_can_be_changed_and_trained_with(inpainter: Inpainter) -> None:
+    mask = torch.zeros(32, 32)
+    mask[8:20, 8:20] = 1
+    filled = inpainter(torch.rand(1, 3, 32, 32), mask)
+    filled += 0
+    filled.requires_grad_()
+    filled.sum().backward()
+    assert filled.grad is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_forked_process_fills_with_the_inpainter_of_its_parent() -> None:
+    code = (
+        "import multiprocessing, numpy, torch\n"
+        "from inpaint_hub import Inpainter\n"
+        "torch.set_num_threads(2)\n"
+        "inpainter = Inpainter.from_pretrained('photos')\n"
+        "image, mask = numpy.zeros((96, 96, 3), numpy.uint8), numpy.zeros((96, 96), bool)\n"
+        "mask[30:60, 30:60] = True\n"
+        "def fill(number): return inpainter(image, mask).shape\n"
+        "fill(0)\n"
+        "with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+        "    print(pool.map_async(fill, range(4)).get(100))"
+    )
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == f"{[(96, 96, 3)] * 4}\n", done.stderr

@@ -106,3 +106,17 @@ def test_views_of_any_shape_have_a_distance(shape: tuple[int, int]) -> None:
     hole[: -(-shape[0] // 2), : shape[1] // 2] = True
     fill = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert np.isfinite(surroundings_distances([fill, fill], hole, ~hole)).all()
+
+
+def test_a_feature_network_is_the_same_whatever_the_default_dtype_and_leaves_random_numbers_alone() -> None:
+    random, image, hole = torch.get_rng_state(), np.zeros((64, 64, 3), dtype=np.uint8), np.zeros((64, 64), dtype=bool)
+    image[:, 32:], hole[20:40, 20:40] = 200, True
+    expected = surroundings_distances([image], hole, ~hole)
+    features.feature_network.cache_clear()
+    for dtype in (torch.float64, torch.float16):
+        torch.set_default_dtype(dtype)
+        try:
+            assert surroundings_distances([image], hole, ~hole) == expected
+        finally:
+            torch.set_default_dtype(torch.float32)
+    assert torch.equal(torch.get_rng_state(), random)
