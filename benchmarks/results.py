@@ -237,6 +237,7 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
         ]
     if ABLATION.is_file():
         ablation = json.loads(ABLATION.read_text())
+        shown = [figure for figure in ON_EVERY_SET if all(figure in row for row in ablation["variants"].values())]
         parts += [
             "## What each choice of `photos` is worth",
             "The preset, and variants with one change, trained at 64 px from the same random weights on the same"
@@ -244,10 +245,10 @@ def text(found: dict[str, dict[str, Any]], votes: list[dict[str, Any]], missing:
             " (`python benchmarks/ablation.py`); 136 validation photos:",
             report.markdown_table(
                 [
-                    ["variant", *(report.COLUMNS[figure].heading for figure in ON_EVERY_SET)],
-                    ["---"] * (1 + len(ON_EVERY_SET)),
+                    ["variant", *(report.COLUMNS[figure].heading for figure in shown)],
+                    ["---"] * (1 + len(shown)),
                     *(
-                        [name, *(f"{row[figure]:.{report.COLUMNS[figure].digits}f}" for figure in ON_EVERY_SET)]
+                        [name, *(f"{row[figure]:.{report.COLUMNS[figure].digits}f}" for figure in shown)]
                         for name, row in ablation["variants"].items()
                     ),
                 ]

@@ -82,17 +82,16 @@ class KernelDistances:
     def __init__(self, results: Tensor, originals: Tensor) -> None:
         from torchmetrics.image.kid import poly_kernel
 
-        pairs = (originals, originals), (originals, results), (results, results)
-        self.kernels = [poly_kernel(one, other) for one, other in pairs]
+        between = poly_kernel(originals, results)
+        self.terms = poly_kernel(originals, originals) + poly_kernel(results, results) - between - between.T
+        self.terms.fill_diagonal_(0)  # the pairs themselves
 
     def of(self, which: np.ndarray) -> float:
         """Compute `kernel_distance` of the images with the numbers `which`; of a single one it is not a number."""
-        chosen, pairs = torch.from_numpy(which), len(which) * (len(which) - 1)
-        if not pairs:
-            return math.nan
-        within = [kernel[chosen][:, chosen] for kernel in self.kernels]
-        originals, between, results = (float(kernel.sum() - kernel.trace()) / pairs for kernel in within)
-        return 1000 * (originals + results - 2 * between)
+        chosen = torch.zeros(len(self.terms), dtype=self.terms.dtype)
+        chosen[torch.from_numpy(which)] = 1
+        pairs = len(which) * (len(which) - 1)
+        return 1000 * float(chosen @ self.terms @ chosen) / pairs if pairs else math.nan
 
 
 def frechet_distance(results: Tensor, originals: Tensor) -> float:
