@@ -10,9 +10,11 @@ from PIL import Image
 from . import tiff_tags
 
 BY_OPENCV = {"PNG": ".png", "TIFF": ".tif", "PPM": ".ppm", "JPEG2000": ".jp2"}
-DEFLATE = 8  # TIFF's number for it
+RAW, DEFLATE = 1, 8  # TIFF's numbers of compressions
+SEPARATE = 2  # in TIFF: a plane for each channel
 ALPHA = 2  # in TIFF: a fourth band is alpha, and the colours are not multiplied by it
 SMALLEST_JPEG2000 = 64  # px: OpenCV writes no smaller ones
+AWAY = 1  # level of 8 bits: Pillow's reading and OpenCV's of the same picture are no further apart
 
 
 def bits_of(image: Image.Image, data: bytes) -> int:
@@ -20,7 +22,7 @@ def bits_of(image: Image.Image, data: bytes) -> int:
     if image.format == "PNG":
         return data[24]
     if image.format == "TIFF":
-        return int(max(image.tag_v2.get(258, (8,))))  # type: ignore[attr-defined]  # a TiffImageFile has them
+        return int(max(image.tag_v2.get(tiff_tags.BITS, (8,))))  # type: ignore[attr-defined]  # a TiffImageFile has them
     if image.format == "PPM":
         fields = [line.split(b"#")[0] for line in data[:4096].splitlines()]
         numbers = b" ".join(fields).split()[:4]
@@ -36,6 +38,19 @@ def bits_of(image: Image.Image, data: bytes) -> int:
     if image.format == "HEIF":
         return int(image.info.get("bit_depth") or 8)
     return 8
+
+
+def refuse_misread(image: Image.Image, name: str) -> None:
+    """Raise `ValueError` for a TIFF whose pixels Pillow would read as others, without a word."""
+    if image.format != "TIFF":
+        return
+    tags = image.tag_v2  # type: ignore[attr-defined]  # a TiffImageFile has them
+    planes = tags.get(tiff_tags.PLANES) == SEPARATE and tags.get(tiff_tags.SAMPLES, 1) > 1
+    if planes and max(tags.get(tiff_tags.BITS, (1,))) > 8 and tags.get(tiff_tags.COMPRESSION, RAW) == RAW:
+        raise ValueError(
+            f"{name} keeps its channels of 16 bits in separate planes, uncompressed, which cannot be read here; save it"
+            " with interleaved channels"
+        )
 
 
 def decode_16bit(data: bytes, image: Image.Image) -> np.ndarray | None:
@@ -61,7 +76,18 @@ def decode_16bit(data: bytes, image: Image.Image) -> np.ndarray | None:
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] not in (3, 4):
         return None
-    return np.ascontiguousarray(values[..., [2, 1, 0, 3][: values.shape[2]]])
+    values = np.ascontiguousarray(values[..., [2, 1, 0, 3][: values.shape[2]]])
+    if image.format == "TIFF" and not _is_alike(values, np.asarray(image)):  # separate planes: OpenCV reads one of them
+        return None
+    return values
+
+
+def _is_alike(values: np.ndarray, shown: np.ndarray) -> bool:
+    """Whether (H, W, C) uint16 is the picture that `shown` (H, W, C) uint8 is."""
+    if values.shape != shown.shape:
+        return False
+    high = (values >> 8).astype(np.uint8)
+    return bool((np.maximum(high, shown) - np.minimum(high, shown)).max() <= AWAY)
 
 
 def encode_16bit(values: np.ndarray, format: str) -> bytes:

@@ -143,6 +143,7 @@ def _opened(data: bytes, name: str, max_pixels: int | None) -> tuple[Image.Image
         if isinstance(error, Image.UnidentifiedImageError):
             raise ValueError(f"{name} is no picture of a format that can be read here") from error
         raise ValueError(f"{name} is broken and cannot be read ({first_line(error)})") from error
+    deep_color.refuse_misread(image, name)
     if pictures > 1 and image.format not in ("MPO", "HEIF"):  # phones write the photo, then its preview or depth map
         raise ValueError(
             f"{name} holds {pictures} pictures, an animation or pages, and only one can be filled;"

@@ -216,6 +216,11 @@ GERMAN = {  # of sentences that other modules say; a word in braces stands for a
     "{name} has {samples} bands; {read} of them can be kept, and the rest was left out": (
         "{name} hat {samples} Kanäle; {read} davon bleiben erhalten, die übrigen fielen weg."
     ),
+    "{name} keeps its channels of 16 bits in separate planes, uncompressed, which cannot be read here; save it with"
+    " interleaved channels": (
+        "{name} hat unkomprimierte Kanäle von 16 Bit in getrennten Ebenen, die hier nicht gelesen werden können."
+        " Speichere es mit verschränkten Kanälen."
+    ),
     "{name} is empty; give a picture": "{name} ist leer. Öffne ein Bild.",
     "{name} is HEIC, which cannot be read here; convert it to JPEG or PNG first": (
         "{name} ist HEIC, das hier nicht gelesen werden kann. Wandle es zuerst in JPEG oder PNG um."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,24 @@ def deep(channels: int, low: int = 0, high: int = 65535) -> np.ndarray:
     y, x = np.mgrid[:70, :80]
     planes = [(y + x) / 148, (y + 79 - x) / 148, (69 - y + x) / 148, np.ones((70, 80))][:channels]
     return np.rint(low + (high - low) * np.stack(planes, axis=2)).astype(np.uint16)
+
+
+def tiff_of(values: np.ndarray, tags: dict[int, int], *strips: bytes) -> bytes:
+    """A little-endian TIFF of (H, W[, C]), which lies in `strips`, with `tags`, as Pillow and OpenCV write none."""
+    channels = values.shape[2] if values.ndim == 3 else 1
+    numbers: dict[int, tuple[int, ...]] = {
+        256: (values.shape[1],), 257: (values.shape[0],), 258: (8 * values.itemsize,) * channels, 259: (1,), 262: (1,),
+        273: (0,) * len(strips), 277: (channels,), 278: (values.shape[0],), 279: tuple(map(len, strips)),
+    }  # fmt: skip
+    numbers |= {tag: (value,) for tag, value in tags.items()}
+
+    def block() -> bytes:
+        packed = {tag: struct.pack(f"<{len(value)}I", *value) for tag, value in numbers.items()}
+        return tiff_tags.write_block({tag: tiff_tags.Entry(tiff_tags.LONG, data) for tag, data in packed.items()})
+
+    starts = np.cumsum([len(block()), *numbers[279]])
+    numbers[273] = tuple(map(int, starts[:-1]))
+    return block() + b"".join(strips)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +157,23 @@ def test_a_fourth_band_that_is_no_plain_alpha_does_not_become_one(meaning: int) 
         assert np.array_equal(np.asarray(before.convert("RGBA")), np.asarray(after.convert("RGBA")))
     assert photo.EIGHT_BIT.format(name="a.tif", bits=16, format="TIFF") in read.notes
     assert (photo.BANDS.format(name="a.tif", samples=4, read=3) in read.notes) == (meaning == 0)
+
+
+def test_a_deep_tiff_of_compressed_planes_is_read_with_8_bits_as_opencv_reads_others() -> None:
+    values = deep(3)
+    planes = [zlib.compress(values[..., channel].tobytes()) for channel in range(3)]
+    read = photo.decode(tiff_of(values, {259: 8, 262: 2, 284: 2}, *planes), "a.tif")
+    assert np.array_equal(np.asarray(read.image), values >> 8)
+    assert read.notes == (photo.EIGHT_BIT.format(name="a.tif", bits=16, format="TIFF"),)
+
+
+def test_a_deep_tiff_of_plain_planes_is_refused_as_nothing_here_reads_it() -> None:
+    values = deep(3)
+    planes = [values[..., channel].tobytes() for channel in range(3)]
+    with pytest.raises(ValueError, match=r"a.tif keeps its channels of 16 bits in separate planes.*; save it with"):
+        photo.decode(tiff_of(values, {262: 2, 284: 2}, *planes), "a.tif")
+    read = photo.decode(tiff_of(values, {262: 2, 284: 1}, values.tobytes()), "a.tif")
+    assert np.array_equal(read.image, values)
 
 
 def png_of(image: Image.Image) -> bytes:
