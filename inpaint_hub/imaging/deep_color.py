@@ -11,6 +11,7 @@ from . import tiff_tags
 
 BY_OPENCV = {"PNG": ".png", "TIFF": ".tif", "PPM": ".ppm", "JPEG2000": ".jp2"}
 RAW, DEFLATE = 1, 8  # TIFF's numbers of compressions
+WHITE_IS_ZERO = 0  # in TIFF: grey is stored as a negative
 SEPARATE = 2  # in TIFF: a plane for each channel
 ALPHA = 2  # in TIFF: a fourth band is alpha, and the colours are not multiplied by it
 SMALLEST_JPEG2000 = 64  # px: OpenCV writes no smaller ones
@@ -51,6 +52,15 @@ def refuse_misread(image: Image.Image, name: str) -> None:
             f"{name} keeps its channels of 16 bits in separate planes, uncompressed, which cannot be read here; save it"
             " with interleaved channels"
         )
+
+
+def with_white_as_most(plain: Image.Image, source: Image.Image) -> Image.Image:
+    """The picture with 65535 for white: Pillow leaves 16-bit grey negative where `source` is a TIFF that stores it so."""
+    if source.format != "TIFF" or plain.mode != "I;16":
+        return plain
+    if source.tag_v2.get(tiff_tags.PHOTOMETRIC) != WHITE_IS_ZERO:  # type: ignore[attr-defined]
+        return plain
+    return Image.fromarray(65535 - np.asarray(plain))
 
 
 def decode_16bit(data: bytes, image: Image.Image) -> np.ndarray | None:

@@ -99,9 +99,10 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     deep = deep_color.decode_16bit(data, image) if bits == 16 and image.mode not in MODES_16BIT else None
     lost = deep is None and bits > 8 and image.mode not in (*MODES_16BIT, "F")
     format = "JPEG" if image.format == "MPO" else str(image.format)
+    plain = deep_color.with_white_as_most(_plain(image, turn), image)
     return Photo(
         name=name,
-        image=_plain(image, turn) if deep is None else deep if format == "TIFF" else _turned(deep, turn),
+        image=plain if deep is None else deep if format == "TIFF" else _turned(deep, turn),
         stored_size=stored_size,
         turn=turn,
         format=format,

@@ -176,6 +176,20 @@ def test_a_deep_tiff_of_plain_planes_is_refused_as_nothing_here_reads_it() -> No
     assert np.array_equal(read.image, values)
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_deep_grey_tiff_that_is_stored_as_a_negative_comes_out_as_it_is_seen(orientation: int) -> None:
+    values = deep(1)[..., 0]
+    data = tiff_of(values, {262: 0, tiff_tags.ORIENTATION: orientation}, (65535 - values).tobytes())
+    read = photo.decode(data, "a.tif")
+    upright = values if orientation == 1 else np.rot90(values, -1)
+    assert np.array_equal(np.asarray(read.image), upright)
+    written, notes = encoding.encode(read, read.image, np.zeros(upright.shape, bool), "TIFF")
+    assert not notes
+    with Image.open(io.BytesIO(written)) as image:
+        assert image.tag_v2[262] == 1  # type: ignore[attr-defined]
+        assert np.array_equal(np.asarray(image), upright)
+
+
 def png_of(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
