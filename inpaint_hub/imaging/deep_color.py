@@ -54,13 +54,21 @@ def refuse_misread(image: Image.Image, name: str) -> None:
         )
 
 
-def with_white_as_most(plain: Image.Image, source: Image.Image) -> Image.Image:
-    """The picture with 65535 for white: Pillow leaves 16-bit grey negative where `source` is a TIFF that stores it so."""
+def with_white_as_most(plain: Image.Image, source: Image.Image, bits: int) -> Image.Image:
+    """The picture with 65535 for white; Pillow leaves deep grey of a TIFF, `source`, as it is stored.
+
+    That may be a negative, or of 9 to 15 bits.
+    """
     if source.format != "TIFF" or plain.mode != "I;16":
         return plain
-    if source.tag_v2.get(tiff_tags.PHOTOMETRIC) != WHITE_IS_ZERO:  # type: ignore[attr-defined]
-        return plain
-    return Image.fromarray(65535 - np.asarray(plain))
+    values = widen(np.asarray(plain), bits)
+    negative = source.tag_v2.get(tiff_tags.PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
+    return Image.fromarray(65535 - values) if negative else Image.fromarray(values)
+
+
+def widen(values: np.ndarray, bits: int) -> np.ndarray:
+    """Scale uint16 of 8 to 16 bits to the full range: the high bits are repeated below, so white stays white."""
+    return (values << (16 - bits)) | (values >> (2 * bits - 16))
 
 
 def decode_16bit(data: bytes, image: Image.Image) -> np.ndarray | None:

@@ -43,6 +43,7 @@ ENCODERS_OWN = b"Created by OpenJPEG"  # a comment that says nothing of the phot
 EIGHT_BIT = (
     "{name} has {bits} bits a channel; it was read, and is written, with 8, all that this program knows of {format}"
 )
+WIDENED = "{name} has {bits} bits a channel; they were scaled to 16, and so it is written"
 BANDS = "{name} has {samples} bands; {read} of them can be kept, and the rest was left out"
 FIRST_OF_SEVERAL = "the file holds further pictures beside the photo; they were left out"
 
@@ -98,8 +99,9 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     bits = deep_color.bits_of(image, data)
     deep = deep_color.decode_16bit(data, image) if bits == 16 and image.mode not in MODES_16BIT else None
     lost = deep is None and bits > 8 and image.mode not in (*MODES_16BIT, "F")
+    widened = 8 < bits < 16 and not lost
     format = "JPEG" if image.format == "MPO" else str(image.format)
-    plain = deep_color.with_white_as_most(_plain(image, turn), image)
+    plain = deep_color.with_white_as_most(_plain(image, turn), image, bits)
     return Photo(
         name=name,
         image=plain if deep is None else deep if format == "TIFF" else _turned(deep, turn),
@@ -111,6 +113,7 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
         parts=tuple({"JPEG": containers.kept_of_jpeg, "PNG": containers.kept_of_png}.get(format, lambda _: [])(data)),
         tags=_tags_to_keep(data) if format == "TIFF" else {},
         notes=(EIGHT_BIT.format(name=name, bits=bits, format=format),) * lost
+        + (WIDENED.format(name=name, bits=bits),) * widened
         + (FIRST_OF_SEVERAL,) * (format == "HEIF" and getattr(image, "n_frames", 1) > 1)
         + _bands_left_out(image, name, 0 if deep is None else deep.shape[2]),
         data=data,

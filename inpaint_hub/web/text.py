@@ -213,6 +213,9 @@ GERMAN = {  # of sentences that other modules say; a word in braces stands for a
     "{name} has {bits} bits a channel; it was read, and is written, with 8, all that this program knows of {format}": (
         "{name} hat {bits} Bit je Kanal; von {format} werden hier nur 8 gelesen und geschrieben."
     ),
+    "{name} has {bits} bits a channel; they were scaled to 16, and so it is written": (
+        "{name} hat {bits} Bit je Kanal; sie wurden auf 16 gestreckt und werden so geschrieben."
+    ),
     "{name} has {samples} bands; {read} of them can be kept, and the rest was left out": (
         "{name} hat {samples} Kanäle; {read} davon bleiben erhalten, die übrigen fielen weg."
     ),

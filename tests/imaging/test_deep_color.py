@@ -190,6 +190,18 @@ def test_a_deep_grey_tiff_that_is_stored_as_a_negative_comes_out_as_it_is_seen(o
         assert np.array_equal(np.asarray(image), upright)
 
 
+def test_grey_of_12_bits_is_scaled_to_16_and_not_written_16_times_darker() -> None:
+    values = deep(1, 0, 4095)[..., 0]
+    first, second = values[:, ::2], values[:, 1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=2).astype(np.uint8)
+    read = photo.decode(tiff_of(values, {258: 12}, packed.tobytes()), "a.tif")
+    assert np.abs(np.asarray(read.image) - values * (65535 / 4095)).max() < 1
+    assert read.notes == (photo.WIDENED.format(name="a.tif", bits=12),)
+    written, _ = encoding.encode(read, read.image, HOLE, "TIFF")
+    with Image.open(io.BytesIO(written)) as image:
+        assert np.array_equal(np.asarray(image), np.asarray(read.image))
+
+
 def png_of(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
