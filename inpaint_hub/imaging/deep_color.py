@@ -14,7 +14,6 @@ RAW, DEFLATE = 1, 8  # TIFF's numbers of compressions
 WHITE_IS_ZERO = 0  # in TIFF: grey is stored as a negative
 SEPARATE = 2  # in TIFF: a plane for each channel
 ALPHA = 2  # in TIFF: a fourth band is alpha, and the colours are not multiplied by it
-SMALLEST_JPEG2000 = 64  # px: OpenCV writes no smaller ones
 AWAY = 1  # level of 8 bits: Pillow's reading and OpenCV's of the same picture are no further apart
 
 
@@ -30,8 +29,7 @@ def bits_of(image: Image.Image, data: bytes) -> int:
         most = int(numbers[3]) if len(numbers) == 4 and numbers[3].isdigit() else 255
         return 16 if most == 65535 else most.bit_length()
     if image.format == "JPEG2000":
-        at = data.find(b"\xff\x51")
-        return (data[at + 40] & 0x7F) + 1 if 0 <= at < len(data) - 40 else 8
+        return max((depth & 0x7F) + 1 for depth in _depths(data) or {7})
     if image.format == "AVIF":
         at = data.find(b"av1C")
         flags = data[at + 6] if 0 <= at < len(data) - 6 else 0
@@ -39,6 +37,12 @@ def bits_of(image: Image.Image, data: bytes) -> int:
     if image.format == "HEIF":
         return int(image.info.get("bit_depth") or 8)
     return 8
+
+
+def _depths(data: bytes) -> set[int]:
+    """The depths of a JPEG 2000's channels as it stores them: one less than the bits, and 128 more if signed."""
+    at = data.find(b"\xff\x4f\xff\x51")  # where the picture starts
+    return set(data[at + 42 : at + 42 + 3 * int.from_bytes(data[at + 40 : at + 42], "big") : 3]) if at >= 0 else set()
 
 
 def refuse_misread(image: Image.Image, name: str) -> None:
@@ -71,27 +75,52 @@ def widen(values: np.ndarray, bits: int) -> np.ndarray:
     return (values << (16 - bits)) | (values >> (2 * bits - 16))
 
 
-def decode_16bit(data: bytes, image: Image.Image) -> np.ndarray | None:
-    """Decode a picture that Pillow reads as 8-bit colour in its 16 bits a channel.
+def decode_16bit(data: bytes, image: Image.Image, name: str) -> np.ndarray | None:
+    """Decode a picture that Pillow reads as 8-bit colour in its 16 bits a channel; JPEG 2000 of 9 to 15 is scaled.
 
     Args:
         data: The file's bytes.
         image: What Pillow made of them.
+        name: The file's name, for the error.
 
     Returns:
         (H, W, 3 | 4) uint16, RGB or RGBA, as it is stored, but for a TIFF, which is upright; None where this format or
-        machine cannot.
+        machine cannot, or there are not so many bits.
+
+    Raises:
+        ValueError: It is a JPEG 2000 of more than 8 bits that cannot be decoded so. Pillow's 8 bits are none to fall
+            back on: it makes black of white.
     """
-    if image.format not in BY_OPENCV or image.mode not in ("RGB", "RGBA", "LA") or find_spec("cv2") is None:
+    bits = bits_of(image, data)
+    if image.mode not in ("RGB", "RGBA", "LA") or image.format not in BY_OPENCV:
         return None
-    if image.format == "JPEG2000" and min(image.size) < SMALLEST_JPEG2000:
+    if image.format != "JPEG2000":
+        return _by_opencv(data, image) if bits == 16 else None
+    if bits <= 8:
+        return None
+    values = _by_opencv(data, image) if _depths(data) == {bits - 1} else None  # all of one depth, and unsigned
+    if values is None or values.max() >= 1 << bits:
+        library = "" if find_spec("cv2") else ", or install opencv-python-headless"
+        raise ValueError(
+            f"{name} is JPEG 2000 with colours of {bits} bits a channel, which cannot be read here; save it as a 16-bit"
+            f" PNG or TIFF{library}"
+        )
+    return widen(values, bits)
+
+
+def _by_opencv(data: bytes, image: Image.Image) -> np.ndarray | None:
+    """The values (H, W, 3 | 4) uint16 that OpenCV reads; None where it cannot."""
+    if find_spec("cv2") is None:
         return None
     extra = image.tag_v2.get(tiff_tags.EXTRA_SAMPLES) if image.format == "TIFF" else None  # type: ignore[attr-defined]
     if extra not in (None, (ALPHA,)):  # a fourth band of another meaning, or colours multiplied by it
         return None
     import cv2
 
-    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
     if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] not in (3, 4):
         return None
     values = np.ascontiguousarray(values[..., [2, 1, 0, 3][: values.shape[2]]])

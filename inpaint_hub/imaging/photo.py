@@ -97,7 +97,7 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     image, orientation, stored_size = _opened(data, name, max_pixels)
     turn = TURNS.get(orientation)
     bits = deep_color.bits_of(image, data)
-    deep = deep_color.decode_16bit(data, image) if bits == 16 and image.mode not in MODES_16BIT else None
+    deep = deep_color.decode_16bit(data, image, name)
     lost = deep is None and bits > 8 and image.mode not in (*MODES_16BIT, "F")
     widened = 8 < bits < 16 and not lost
     format = "JPEG" if image.format == "MPO" else str(image.format)

@@ -224,6 +224,10 @@ GERMAN = {  # of sentences that other modules say; a word in braces stands for a
         "{name} hat unkomprimierte Kanäle von 16 Bit in getrennten Ebenen, die hier nicht gelesen werden können."
         " Speichere es mit verschränkten Kanälen."
     ),
+    "{name} is JPEG 2000 with colours of {bits} bits a channel, which cannot be read here; save it as {others}": (
+        "{name} ist JPEG 2000 mit {bits} Bit je Farbkanal, das hier nicht gelesen werden kann. Speichere es als PNG"
+        " oder TIFF mit 16 Bit."
+    ),
     "{name} is empty; give a picture": "{name} ist leer. Öffne ein Bild.",
     "{name} is HEIC, which cannot be read here; convert it to JPEG or PNG first": (
         "{name} ist HEIC, das hier nicht gelesen werden kann. Wandle es zuerst in JPEG oder PNG um."

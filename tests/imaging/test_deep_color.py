@@ -202,6 +202,38 @@ def test_grey_of_12_bits_is_scaled_to_16_and_not_written_16_times_darker() -> No
         assert np.array_equal(np.asarray(image), np.asarray(read.image))
 
 
+def jpeg_2000_of(values: np.ndarray, bits: int) -> bytes:
+    """A JPEG 2000 of `values` (H, W, 3) uint16 below 2^bits: OpenCV's of 16 bits, which then says that it has fewer.
+
+    Values are stored less half of their range, so that of the fewer bits is made the half that OpenCV takes away.
+    """
+    data = deep_color.encode_16bit(values + np.uint16(2**15 - 2 ** (bits - 1)), "JPEG2000")
+    at = data.find(b"\xff\x4f\xff\x51") + 42
+    depths = [byte for _ in range(3) for byte in (bits - 1, 1, 1)]
+    return data[:at] + bytes(depths) + data[at + 9 :]
+
+
+@pytest.mark.parametrize("bits", [9, 12, 16])
+@pytest.mark.parametrize("side", [40, 70])
+def test_white_of_a_deep_jpeg_2000_is_not_read_as_black(bits: int, side: int) -> None:
+    values = deep(3, 0, 2**bits - 1)[:side, :side]
+    values[:9, :9] = 2**bits - 1
+    read = photo.decode(jpeg_2000_of(values, bits), "a.jp2")
+    assert isinstance(read.image, np.ndarray)
+    assert np.abs(read.image - values * (65535 / (2**bits - 1))).max() < 2
+    assert read.notes == (photo.WIDENED.format(name="a.jp2", bits=bits),) * (bits < 16)
+    written, notes = encoding.encode(read, read.image, np.zeros((side, side), bool), "JPEG2000")
+    assert not notes
+    assert np.array_equal(photo.decode(written, "b.jp2").image, read.image)
+
+
+def test_a_deep_jpeg_2000_that_opencv_cannot_read_is_refused() -> None:
+    data = bytearray(jpeg_2000_of(deep(3), 16))
+    data[data.find(b"\xff\x4f\xff\x51") + 45] = 11  # the second channel's depth
+    with pytest.raises(ValueError, match=r"a.jp2 is JPEG 2000 with colours of 16 bits .*; save it as a 16-bit PNG"):
+        photo.decode(bytes(data), "a.jp2")
+
+
 def png_of(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
