@@ -46,7 +46,11 @@ LOSSY = (
     " a PNG keeps them bit for bit"
 )
 LEFT_OUT = "{format} cannot hold all that came with the photo; left out: {names}"
-WRITABLE = "; write a .png or .tif, which keep every pixel, or a .jpg, .webp, .avif, .bmp or .gif (for a folder: --png)"
+WRITABLE = (
+    "; write a .png or .tif, which keep every pixel, or a .jpg, .webp, .avif, .bmp or .gif; --png writes a PNG of it,"
+    " or of every photo of a folder"
+)
+READ_ALONE = ("HEIF",)  # its library can write it, but with a loss by which the known pixels would change
 CONVERTED = "{format} cannot hold {mode} colours; they were converted to RGB"
 TO_EIGHT_BIT = "{format} holds 8 bits a channel; the photo's 16 were rounded"
 
@@ -69,7 +73,7 @@ def format_for(photo: Photo, path: str | Path) -> str:
 def can_write(format: str) -> bool:
     """Tell whether pictures of a format, by Pillow's name, can be written; some can be read alone, as PSD."""
     Image.init()
-    return format in Image.SAVE
+    return format in Image.SAVE and format not in READ_ALONE
 
 
 def encode(photo: Photo, image: Image.Image | np.ndarray, hole: np.ndarray, format: str) -> tuple[bytes, list[str]]:

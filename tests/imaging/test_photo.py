@@ -267,6 +267,17 @@ def test_a_format_that_can_be_read_alone_is_refused_before_anything_is_filled(ou
     assert encoding.format_for(taken, "photo.png") == "PNG"
 
 
+@pytest.mark.parametrize("output", ["out/photo.heic", "out/other.heif", "-"])
+def test_heic_is_refused_as_output_with_what_to_write_before_anything_is_filled(output: str) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (60, 40), "navy")).save(file)
+    taken = photo.decode(file.getvalue(), "photo.heic")
+    with pytest.raises(ValueError, match=r"; write a .png or .tif, .* or a .jpg, .*; --png writes a PNG of it, or of"):
+        encoding.format_for(taken, output)
+    assert encoding.format_for(taken, "photo.jpg") == "JPEG"
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("upright", [True, False])
 @pytest.mark.parametrize("ending", ["png", "tif", "webp", "jpg", "avif"])
