@@ -166,7 +166,7 @@ def _values(image: Any) -> np.ndarray:
         values, shape = _values_of_tensor("image", image), tuple(image.shape)
         if len(shape) not in (3, 4) or shape[-3] not in (1, 3, 4):
             raise ValueError(f"image is a tensor {shape}; give (3, H, W) or (N, 3, H, W), channels first")
-        values = np.moveaxis(values.reshape(-1, *shape[-3:]), 1, -1)
+        values = np.moveaxis(values if len(shape) == 4 else values[None], 1, -1)
     elif isinstance(image, np.ndarray):
         image = _plain_array("image", image)
         if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
@@ -230,26 +230,29 @@ def _hole(mask: Any, batch: int, height: int, width: int) -> np.ndarray:
         raise ValueError(f"mask has values from {low:g} to {high:g}; give bool, 0 and 255, or float in 0..1")
     hole = values > (white / 2 if values.dtype.kind == "f" else white // 2)
     if values.dtype.kind != "f" or _is_pil(mask):
-        _refuse_half_read(values, hole)
+        _refuse_half_read(values, hole, "numpy.asarray(mask)" if _is_pil(mask) else "mask")
     return np.broadcast_to(hole, (batch, height, width)).copy()
 
 
-def _refuse_half_read(values: np.ndarray, hole: np.ndarray) -> None:
-    """Raise `ValueError` for masks (N, H, W) of which half of white leaves something out: labels, faint masks."""
+def _refuse_half_read(values: np.ndarray, hole: np.ndarray, array: str) -> None:
+    """Raise `ValueError` for masks (N, H, W) of which half of white leaves something out: labels, faint masks.
+
+    `array` is how the caller writes the mask as what can be compared with a number, which a PIL image cannot.
+    """
     faint = (values > 0) & ~hole
     if not faint.any():
         return
     if not hole.any():
         raise ValueError(
             f"mask has no value above {values[faint].max():g}, where white is {1 if values.dtype.kind == 'f' else 255};"
-            " half of white or more is filled. Pass mask > 0 to fill all that is not black"
+            f" half of white or more is filled. Pass {array} > 0 to fill all that is not black"
         )
     if (values == 0).any() and any((is_flat(plane) & where).any() for plane, where in zip(values, faint, strict=True)):
         found = np.unique(values[faint | hole])
         some = ", ".join(f"{value:g}" for value in found[:4]) + (", ..." if len(found) > 4 else "")
         raise ValueError(
             f"mask holds areas of {some}, like a picture of labels, and only what is above half of white is filled;"
-            f" pass mask > 0 to fill all of them, or mask == {found[0]:g} for one"
+            f" pass {array} > 0 to fill all of them, or {array} == {found[0]:g} for one"
         )
 
 

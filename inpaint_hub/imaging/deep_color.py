@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import numpy as np
@@ -118,7 +120,8 @@ def _by_opencv(data: bytes, image: Image.Image) -> np.ndarray | None:
     import cv2
 
     try:
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        with _quiet_opencv():
+            values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
     if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] not in (3, 4):
@@ -127,6 +130,18 @@ def _by_opencv(data: bytes, image: Image.Image) -> np.ndarray | None:
     if image.format == "TIFF" and not _is_alike(values, np.asarray(image)):  # separate planes: OpenCV reads one of them
         return None
     return values
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV from writing to standard error, as of tags that it does not know: what fails here is told."""
+    from cv2.utils import logging
+
+    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        logging.setLogLevel(level)
 
 
 def _is_alike(values: np.ndarray, shown: np.ndarray) -> bool:
@@ -150,9 +165,10 @@ def encode_16bit(values: np.ndarray, format: str) -> bytes:
         "JPEG2000": [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000],
     }
     try:
-        done, data = cv2.imencode(
-            BY_OPENCV[format], values[..., [2, 1, 0, 3][: values.shape[2]]], options.get(format, [])
-        )
+        with _quiet_opencv():
+            done, data = cv2.imencode(
+                BY_OPENCV[format], values[..., [2, 1, 0, 3][: values.shape[2]]], options.get(format, [])
+            )
     except cv2.error as error:
         raise ValueError(f"{format} cannot hold 16 bits of {values.shape[2]} channels") from error
     if not done:

@@ -234,6 +234,15 @@ def test_a_deep_jpeg_2000_that_opencv_cannot_read_is_refused() -> None:
         photo.decode(bytes(data), "a.jp2")
 
 
+def test_opencv_says_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    tags = {33550: tiff_tags.Entry(12, struct.pack("<3d", 1, 1, 0))}  # GeoTIFF's size of a pixel
+    read = photo.decode(tiff_tags.add_tags(deep_color.encode_16bit(deep(3), "TIFF"), tags), "a.tif")
+    assert isinstance(read.image, np.ndarray)
+    with pytest.raises(ValueError, match="JPEG2000 cannot hold 16 bits"):
+        deep_color.encode_16bit(deep(3)[:8, :8], "JPEG2000")
+    assert capfd.readouterr() == ("", "")
+
+
 def png_of(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
