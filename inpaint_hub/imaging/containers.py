@@ -1,6 +1,7 @@
 """The parts of JPEG, PNG and WebP files: what lies beside the pixels, what of it is kept, and what must be told.
 
-Sources: ITU-T T.81 (JPEG) annex B; W3C PNG, third edition, 2025; RFC 9649 (WebP).
+Sources: ITU-T T.81 (JPEG) annex B; W3C PNG, third edition, 2025; RFC 9649 (WebP); ITU-T T.800
+(JPEG 2000) annex I.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt")
 PNG_KEPT = (b"cHRM", b"cICP", b"gAMA", b"sRGB", b"tIME", b"mDCV", b"cLLI", b"sBIT", *PNG_TEXT)
 PNG_NAMES = {b"eXIf": "EXIF", b"iCCP": "ICC profile", b"pHYs": "dpi", b"caBX": "content credentials (C2PA)"}
 WEBP_NAMES = {b"ICCP": "ICC profile", b"EXIF": "EXIF", b"XMP ": "XMP"}
+JPEG2000_NAMES = {  # what a JPEG 2000's boxes named uuid begin with
+    bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "XMP",
+    bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "IPTC",
+    bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03"): "GeoTIFF keys",
+    b"JpgTiffExif->JP2": "EXIF",
+}
 WEBP_LAYOUT = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF")
 RAW_NAME = b"Raw profile type "
 RAW_PROFILE = re.compile(rb"\n\s*\w+\n\s*\d+\n([0-9a-fA-F\s]*)")  # ImageMagick's way to keep a block in a PNG text
@@ -219,6 +226,8 @@ def inventory(data: bytes, format: str) -> set[str]:
         }
     if format == "TIFF":
         return _in_tiff(data)
+    if format == "JPEG2000":
+        return _in_jpeg2000(data)
     if format == "GIF" and b"XMP DataXMP" in data:
         return {"XMP"}
     if format == "AVIF" and b"tmap" in data[:4096]:
@@ -249,6 +258,23 @@ def _in_jpeg(data: bytes) -> set[str]:
         elif 0xE1 <= kind[1] <= 0xEF and kind != b"\xff\xee" and not body.startswith(PREVIEWS):
             label = re.match(rb"[\x20-\x7e]{0,20}", body)
             names.add(f"APP{kind[1] - 0xE0} {label[0].decode() if label else ''}".strip())
+    return names
+
+
+def _in_jpeg2000(data: bytes) -> set[str]:
+    names, at = set(), 0
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + length]
+        if kind == b"uuid":
+            names.add(JPEG2000_NAMES.get(body[:16], "uuid box"))
+        elif kind == b"xml ":
+            names.add("XML")
+        elif kind == b"colr" and body[:1] in (b"\2", b"\3"):
+            names.add("ICC profile")
+        if length < 8:  # the last box, or one beyond 4 GB
+            break
+        at += 8 if kind == b"jp2h" else length  # this one holds boxes
     return names
 
 
