@@ -15,7 +15,8 @@ BY_OPENCV = {"PNG": ".png", "TIFF": ".tif", "PPM": ".ppm", "JPEG2000": ".jp2"}
 RAW, DEFLATE = 1, 8  # TIFF's numbers of compressions
 WHITE_IS_ZERO = 0  # in TIFF: grey is stored as a negative
 SEPARATE = 2  # in TIFF: a plane for each channel
-ALPHA = 2  # in TIFF: a fourth band is alpha, and the colours are not multiplied by it
+SIGNED = 2  # in TIFF: samples may be negative
+MULTIPLIED, ALPHA = 1, 2  # in TIFF: a fourth band is alpha, and the colours are multiplied by it, or not
 AWAY = 1  # level of 8 bits: Pillow's reading and OpenCV's of the same picture are no further apart
 
 
@@ -58,18 +59,33 @@ def refuse_misread(image: Image.Image, name: str) -> None:
             f"{name} keeps its channels of 16 bits in separate planes, uncompressed, which cannot be read here; save it"
             " with interleaved channels"
         )
+    if SIGNED in tags.get(tiff_tags.SAMPLE_FORMAT, ()) and max(tags.get(tiff_tags.BITS, (1,))) <= 8:
+        raise ValueError(
+            f"{name} has signed samples of 8 bits, of which negative ones would be read as the brightest; save it with"
+            " unsigned ones"
+        )
 
 
 def with_white_as_most(plain: Image.Image, source: Image.Image, bits: int) -> Image.Image:
     """The picture with 65535 for white; Pillow leaves deep grey of a TIFF, `source`, as it is stored.
 
-    That may be a negative, or of 9 to 15 bits.
+    That may be a negative, of 9 to 15 bits, or signed; what is signed becomes unsigned if none of it is negative.
     """
+    if has_signed_16bit(source) and np.asarray(plain).min() >= 0:
+        return Image.fromarray(np.asarray(plain).astype(np.uint16))
     if source.format != "TIFF" or plain.mode != "I;16":
         return plain
     values = widen(np.asarray(plain), bits)
     negative = source.tag_v2.get(tiff_tags.PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
     return Image.fromarray(65535 - values) if negative else Image.fromarray(values)
+
+
+def has_signed_16bit(source: Image.Image) -> bool:
+    """Tell whether a picture is of a TIFF with signed samples of 16 bits, which Pillow gives, and writes, as of 32."""
+    if source.format != "TIFF" or source.mode != "I":
+        return False
+    tags = source.tag_v2  # type: ignore[attr-defined]
+    return tags.get(tiff_tags.SAMPLE_FORMAT) == (SIGNED,) and tags.get(tiff_tags.BITS) == (16,)
 
 
 def widen(values: np.ndarray, bits: int) -> np.ndarray:

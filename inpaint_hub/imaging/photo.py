@@ -44,6 +44,9 @@ EIGHT_BIT = (
     "{name} has {bits} bits a channel; it was read, and is written, with 8, all that this program knows of {format}"
 )
 WIDENED = "{name} has {bits} bits a channel; they were scaled to 16, and so it is written"
+SIGNED = "{name} has signed samples of 16 bits; they were read as {kind}"
+UNSIGNED, SIGNED_32 = "unsigned ones, as none is negative", "signed ones of 32 bits"
+MULTIPLIED = "{name} has colours that are multiplied by its alpha; they were divided by it, and rounded"
 BANDS = "{name} has {samples} bands; {read} of them can be kept, and the rest was left out"
 FIRST_OF_SEVERAL = "the file holds further pictures beside the photo; they were left out"
 
@@ -100,6 +103,7 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
     deep = deep_color.decode_16bit(data, image, name)
     lost = deep is None and bits > 8 and image.mode not in (*MODES_16BIT, "F")
     widened = 8 < bits < 16 and not lost
+    signed = deep_color.has_signed_16bit(image)
     format = "JPEG" if image.format == "MPO" else str(image.format)
     plain = deep_color.with_white_as_most(_plain(image, turn), image, bits)
     return Photo(
@@ -115,7 +119,8 @@ def decode(data: bytes, name: str, max_pixels: int | None = None) -> Photo:
         notes=(EIGHT_BIT.format(name=name, bits=bits, format=format),) * lost
         + (WIDENED.format(name=name, bits=bits),) * widened
         + (FIRST_OF_SEVERAL,) * (format == "HEIF" and getattr(image, "n_frames", 1) > 1)
-        + _bands_left_out(image, name, 0 if deep is None else deep.shape[2]),
+        + (SIGNED.format(name=name, kind=UNSIGNED if plain.mode == "I;16" else SIGNED_32),) * signed
+        + _told_of_bands(image, name, 0 if deep is None else deep.shape[2]),
         data=data,
     )
 
@@ -198,12 +203,16 @@ def _turned(values: np.ndarray, turn: Image.Transpose | None) -> np.ndarray:
     return values.reshape(-1, values.shape[2])[np.asarray(Image.fromarray(order).transpose(turn))]
 
 
-def _bands_left_out(image: Image.Image, name: str, deep: int) -> tuple[str, ...]:
-    """A sentence on the bands of a TIFF, such as infrared, that were not read: neither as colours nor as alpha."""
+def _told_of_bands(image: Image.Image, name: str, deep: int) -> tuple[str, ...]:
+    """Sentences on a TIFF's bands: those that were not read, such as infrared, and colours read without their alpha."""
     if image.format != "TIFF":
         return ()
-    samples, read = image.tag_v2.get(tiff_tags.SAMPLES, 1), deep or len(image.getbands())  # type: ignore[attr-defined]
-    return (BANDS.format(name=name, samples=samples, read=read),) * (samples > read)
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    samples, read = tags.get(tiff_tags.SAMPLES, 1), deep or len(image.getbands())
+    multiplied = deep_color.MULTIPLIED in tags.get(tiff_tags.EXTRA_SAMPLES, ()) and image.mode == "RGBA"
+    return (BANDS.format(name=name, samples=samples, read=read),) * (samples > read) + (
+        (MULTIPLIED.format(name=name),) * multiplied
+    )
 
 
 def _metadata(image: Image.Image, data: bytes) -> dict[str, Any]:

@@ -228,6 +228,14 @@ GERMAN = {  # of sentences that other modules say; a word in braces stands for a
         "{name} ist JPEG 2000 mit {bits} Bit je Farbkanal, das hier nicht gelesen werden kann. Speichere es als PNG"
         " oder TIFF mit 16 Bit."
     ),
+    "{name} has signed samples of 8 bits, of which negative ones would be read as the brightest; save it with unsigned"
+    " ones": "{name} hat Werte von 8 Bit mit Vorzeichen, die hier nicht gelesen werden. Speichere es ohne Vorzeichen.",
+    "{name} has signed samples of 16 bits; they were read as {kind}": (
+        "{name} hat Werte von 16 Bit mit Vorzeichen; sie werden anders geschrieben, ohne dass sich ihr Wert ändert."
+    ),
+    "{name} has colours that are multiplied by its alpha; they were divided by it, and rounded": (
+        "{name} hat Farben, die mit der Deckkraft multipliziert sind; sie wurden durch sie geteilt und gerundet."
+    ),
     "{name} is empty; give a picture": "{name} ist leer. Öffne ein Bild.",
     "{name} is HEIC, which cannot be read here; convert it to JPEG or PNG first": (
         "{name} ist HEIC, das hier nicht gelesen werden kann. Wandle es zuerst in JPEG oder PNG um."

@@ -157,6 +157,7 @@ def test_a_fourth_band_that_is_no_plain_alpha_does_not_become_one(meaning: int) 
         assert np.array_equal(np.asarray(before.convert("RGBA")), np.asarray(after.convert("RGBA")))
     assert photo.EIGHT_BIT.format(name="a.tif", bits=16, format="TIFF") in read.notes
     assert (photo.BANDS.format(name="a.tif", samples=4, read=3) in read.notes) == (meaning == 0)
+    assert (photo.MULTIPLIED.format(name="a.tif") in read.notes) == (meaning == 1)
 
 
 def test_a_deep_tiff_of_compressed_planes_is_read_with_8_bits_as_opencv_reads_others() -> None:
@@ -241,6 +242,26 @@ def test_opencv_says_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> No
     with pytest.raises(ValueError, match="JPEG2000 cannot hold 16 bits"):
         deep_color.encode_16bit(deep(3)[:8, :8], "JPEG2000")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("least", [0, -9999])
+def test_signed_grey_of_16_bits_says_how_it_is_read(least: int) -> None:
+    values = (deep(1)[..., 0] // 2).astype(np.int16)
+    values[30, 30] = least
+    read = photo.decode(tiff_of(values, {339: 2}, values.tobytes()), "a.tif")
+    assert np.array_equal(np.asarray(read.image), values)
+    kind = photo.SIGNED_32 if least else photo.UNSIGNED
+    assert read.notes == (photo.SIGNED.format(name="a.tif", kind=kind),)
+    written, notes = encoding.encode(read, read.image, HOLE, "TIFF")
+    assert not notes
+    with Image.open(io.BytesIO(written)) as image:
+        assert image.tag_v2[258] == ((32,) if least else (16,))  # type: ignore[attr-defined]
+
+
+def test_signed_grey_of_8_bits_is_refused_as_it_is_read_wrong() -> None:
+    values = np.arange(-100, 100, dtype=np.int8).reshape(10, 20)
+    with pytest.raises(ValueError, match=r"a.tif has signed samples of 8 bits, .*; save it with unsigned ones"):
+        photo.decode(tiff_of(values, {339: 2}, values.tobytes()), "a.tif")
 
 
 def png_of(image: Image.Image) -> bytes:

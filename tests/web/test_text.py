@@ -55,7 +55,8 @@ def test_translate_knows_what_the_pages_modules_say() -> None:
     said += [text.TEXTS["no_photo"][0], encoding.LEFT_OUT.format(format="JPEG", names="XMP, video")]
     said += [encoding.CONVERTED.format(format="PNG", mode="CMYK"), encoding.TO_EIGHT_BIT.format(format="JPEG")]
     said += [photo.EIGHT_BIT.format(name="a.avif", bits=10, format="AVIF"), TOO_FAR]
-    said += [photo.WIDENED.format(name="a.tif", bits=12)]
+    said += [photo.WIDENED.format(name="a.tif", bits=12), photo.MULTIPLIED.format(name="a.tif")]
+    said += [photo.SIGNED.format(name="a.tif", kind=photo.UNSIGNED)]
     said += [photo.BANDS.format(name="a.tif", samples=6, read=4)]
     said += [masks.STROKES, masks.COLORED, masks.FAINT.format(level=7), masks.LABELS, masks.ERASED]
     for sentence in said:
