@@ -8,7 +8,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,22 +64,18 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     command: Callable[[argparse.Namespace], int] = args.run
+    status = 0
     try:
-        return _flush(command(args))
+        status = command(args)
+        sys.stdout.flush()  # what fails at exit is a traceback
+    except OSError as error:  # of printing: the disk is full, or the program that reads has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left at exit
+        return status or _failed(f"standard output cannot be written ({error.strerror})")
     except KeyboardInterrupt:
         print(
             "\nstopped; nothing is half written, and for a folder the same command goes on from here", file=sys.stderr
         )
         return 130
-
-
-def _flush(status: int) -> int:
-    """Write what was printed, and pass the status on: 1 where that fails, which at exit would be a traceback."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:  # the disk is full, or the program that reads has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left at exit
-        return status or _failed(f"standard output cannot be written ({error.strerror})")
     return status
 
 
@@ -347,9 +343,7 @@ def compare(args: argparse.Namespace) -> int:
             revision=args.dataset_revision,
         )
         chosen = args.methods or list(METHODS)
-        rows, results = comparison.compare(
-            chosen, images, holes, seed=args.seed, perceptual=args.perceptual, log=partial(print, flush=True)
-        )
+        rows, results = comparison.compare(chosen, images, holes, seed=args.seed, perceptual=args.perceptual, log=_log)
         if not rows:
             return _failed("no method is left to compare")
         text = report.write_report(args.output, facts, rows, images, holes, results)
@@ -363,6 +357,12 @@ def compare(args: argparse.Namespace) -> int:
     print("", text.split("\n## ")[0], sep="\n")
     print(f"{args.output}: README.md, figures.json, sheet.png, curves.png")
     return 0
+
+
+def _log(line: str) -> None:
+    """Print a line of progress at once. One that cannot be printed costs nothing: `main` tells of it at the end."""
+    with suppress(OSError):
+        print(line, flush=True)
 
 
 def export(args: argparse.Namespace) -> int:
@@ -405,7 +405,8 @@ def space(args: argparse.Namespace) -> int:
 
 
 def _failed(sentence: str) -> int:
-    print(f"inpaint-hub: {sentence}", file=sys.stderr)
+    with suppress(OSError):  # nobody reads it
+        print(f"inpaint-hub: {sentence}", file=sys.stderr)
     return 1
 
 

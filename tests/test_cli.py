@@ -477,3 +477,33 @@ def test_main_says_in_a_sentence_that_a_standard_stream_does_not_serve(tmp_path:
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith("inpaint-hub: ")
     assert says in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it needs a shell")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_main_writes_a_comparison_whose_lines_nobody_reads(tmp_path: Path, unbuffered: str) -> None:
+    for number in range(80):
+        photo_at(tmp_path / f"photos/{number}.png", number)
+    line = (
+        f"set -o pipefail; {sys.executable} -m inpaint_hub.cli compare photos --output out --count 2 --resolution 24"
+        " --sides 6 10 --methods telea navier-stokes | true"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, env=environment, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "inpaint-hub: standard output cannot be written (Broken pipe)"
+    report = (tmp_path / "out/README.md").read_text()
+    assert "| telea |" in report
+    assert "| navier-stokes |" in report
+
+
+def test_main_says_in_a_sentence_that_no_line_of_an_export_can_be_printed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from inpaint_hub import cli, export\n"
+        "export.export = lambda name, output: Path(output).write_bytes(b'') or 16\n"
+        "sys.exit(cli.main(['export', 'faces', '--output', 'faces.pt2']))"
+    )
+    line = f'set -o pipefail; {sys.executable} -c "{code}" | true'
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, env=environment, text=True)
+    assert (done.returncode, done.stderr) == (1, "inpaint-hub: standard output cannot be written (Broken pipe)\n")
