@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import flags
+from .extras import import_problem
 from .methods import DEFAULT, NAMES, TELEA
 from .pretrained import shipped
 from .standard_streams import open_closed_streams
@@ -348,7 +349,7 @@ def compare(args: argparse.Namespace) -> int:
             return _failed("no method is left to compare")
         text = report.write_report(args.output, facts, rows, images, holes, results)
     except ImportError as error:
-        return _failed(f"compare needs {error.name}, which is not installed: pip install '.[train]' brings it")
+        return _failed(import_problem("compare", error, "train"))
     except (ValueError, OSError, RuntimeError) as error:
         return _failed(str(error))
     finally:

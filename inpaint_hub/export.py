@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .extras import import_problem
 from .files import replacing
 from .imaging.blending import blend_seam
 from .models.context_encoder import ContextEncoder
@@ -61,9 +62,7 @@ def export(name: Any, output: str | Path) -> int | None:
         with replacing(output) as aside:
             FORMATS[output.suffix](_ExportedFill(generator), facts, aside)
     except ImportError as error:
-        raise ImportError(
-            f"export needs {error.name}, which is not installed: pip install '.[onnx]' brings it"
-        ) from error
+        raise ImportError(import_problem("export", error, "onnx")) from error
     return generator.largest_hole
 
 

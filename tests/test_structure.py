@@ -14,7 +14,7 @@ from paths import ROOT
 
 # A room is a package or a single module; it imports from itself, and from rooms of lower floors. First the lowest.
 FLOORS = [
-    ["imaging", "metrics", "files", "flags", "hardware", "standard_streams", "worker", "pretrained"],
+    ["imaging", "metrics", "extras", "files", "flags", "hardware", "standard_streams", "worker", "pretrained"],
     ["data", "models"],
     ["training", "methods", "hub", "export"],
     ["evaluation", "web", "batch", "inpaint_hub"],  # inpaint_hub: the public names of __init__.py

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ..extras import import_problem
 from ..files import write_atomically
 from ..hardware import allowed_threads, one_torch_thread
 from ..imaging import contract, encoding, masks, photo
@@ -169,9 +170,7 @@ def _from_library(name: str, fill: Fill, /, image: ImageLike, mask: Any, *, seed
             else:
                 filled = on_own_range(fill, known, where, seed=seed)
         except ImportError as error:
-            raise ImportError(
-                f"{name} needs {error.name}, which is not installed: pip install '.[compare]' brings it"
-            ) from error
+            raise ImportError(import_problem(name, error, "compare")) from error
         patches.append(Patch(int(number), window.top, window.left, where, filled))
     return contract.paste_patches(image, patches)
 

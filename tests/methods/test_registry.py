@@ -187,3 +187,14 @@ def test_without_its_library_a_method_names_the_extra_that_brings_it(method: str
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert "pip install '.[compare]' brings it" in run.stderr.splitlines()[-1]
+
+
+def test_a_library_that_is_there_and_broken_is_not_called_missing(tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import numpy as np; from inpaint_hub import fill;"
+        "fill(np.zeros((40, 40), np.uint8), np.kron(np.eye(2), np.ones((20, 20))), method='telea')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    said = run.stderr.splitlines()[-1]
+    assert said.startswith("ImportError: telea cannot be loaded (libGL.so.1: cannot open shared object file)")
