@@ -206,7 +206,8 @@ def run(jobs: Sequence[Job], options: Options, processes: int) -> Iterator[Outco
     The results do not depend on the number of processes. With one, or one photo, the work is done in this process.
 
     Raises:
-        ImportError, ValueError, OSError, RuntimeError: The method cannot be loaded; no photo would fare better.
+        ImportError, ValueError, OSError, RuntimeError: The method cannot be loaded; no photo would fare better. A
+            method from a library finds out with the first photo that it fills.
         MemoryError: A process was killed.
     """
     for folder in {job.output.parent for job in jobs}:
@@ -301,6 +302,8 @@ def _fill(job: Job) -> Outcome:
             invert_mask=_OPTIONS.invert_mask,
             format=_OPTIONS.format,
         )
+    except ImportError:  # of the method's library, which the next photo needs, too
+        raise
     except (ValueError, OSError, RuntimeError) as error:
         return Outcome(job, "failed", str(error))
     except MemoryError:

@@ -258,6 +258,23 @@ def test_run_gives_the_same_with_several_processes_as_with_one_in_the_same_order
     assert len(first) == 8
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_run_says_once_that_the_methods_library_is_missing(tmp_path: Path, jobs: str) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        photo_at(tmp_path / "photos" / name)
+    mask_at(tmp_path / "mask.png")
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library/cv2.py").write_text("raise ModuleNotFoundError('No module named cv2', name='cv2')")
+    arguments = command("photos", "mask.png", "--output", "out", "--method", "telea", "--jobs", jobs)
+    environment = ENVIRONMENT | {"PYTHONPATH": f"{tmp_path / 'library'}{os.pathsep}{ROOT}"}
+    done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip().splitlines() == [
+        "inpaint-hub: telea needs cv2, which is not installed: pip install '.[compare]' brings it; the method photos"
+        " needs no extra"
+    ]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_run_that_is_interrupted_leaves_no_process_and_no_half_file(tmp_path: Path, jobs: str) -> None:

@@ -170,7 +170,8 @@ def _from_library(name: str, fill: Fill, /, image: ImageLike, mask: Any, *, seed
             else:
                 filled = on_own_range(fill, known, where, seed=seed)
         except ImportError as error:
-            raise ImportError(import_problem(name, error, "compare")) from error
+            problem = import_problem(name, error, "compare")
+            raise ImportError(f"{problem}; the method photos needs no extra") from error
         patches.append(Patch(int(number), window.top, window.left, where, filled))
     return contract.paste_patches(image, patches)
 
