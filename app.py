@@ -12,11 +12,11 @@ import os
 import sys
 from pathlib import Path
 
+from inpaint_hub.extras import import_problem
 from inpaint_hub.flags import count, limit, place, port
 from inpaint_hub.methods import DEFAULT
 from inpaint_hub.methods.registry import get_method
 from inpaint_hub.standard_streams import open_closed_streams
-from inpaint_hub.web.page import build, launch_options
 
 EXAMPLES = Path(__file__).parent / "examples"
 LIMITS = {  # flag: what it is unless given or in $INPAINT_<FLAG>, and what it limits; all but queue_share 1 or more
@@ -57,6 +57,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     open_closed_streams()
     args = parse_args()
+    try:
+        from inpaint_hub.web.page import build, launch_options
+    except ImportError as error:
+        sys.exit(import_problem("the page", error, "app"))
     try:
         get_method(args.model)
     except (ValueError, OSError, RuntimeError) as error:

@@ -8,12 +8,14 @@ a model folder for the Hub in OUTPUT_DIR: model.safetensors, config.json and a c
 
 from __future__ import annotations
 
+from inpaint_hub.extras import require
 from inpaint_hub.standard_streams import open_closed_streams
 from inpaint_hub.training.arguments import parse_args
 
 if __name__ == "__main__":
     open_closed_streams()
     ARGUMENTS = parse_args()  # --help and a wrong flag answer before the imports below, which take seconds
+    require("training", "train", "accelerate", "datasets", "pyarrow")
 
 import argparse
 import copy
@@ -133,7 +135,7 @@ def prepare(args: argparse.Namespace, recipe: Recipe, accelerator: Accelerator) 
             load_pyplot()
         except ImportError as error:
             sys.exit(
-                f"the model could not be measured, on the way or at the end: {error}; pip install 'inpaint-hub[train]'"
+                f"the model could not be measured, on the way or at the end: {error}; pip install '.[train]'"
                 " brings what is missing"
             )
     if args.save_best not in (None, *METRICS, *FEATURE_METRICS):

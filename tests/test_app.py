@@ -29,6 +29,15 @@ def test_a_model_that_is_none_ends_the_start_with_a_sentence(monkeypatch: pytest
         app.main()
 
 
+@pytest.mark.parametrize(("flags", "code"), [([], 1), (["--help"], 0)])
+def test_without_gradio_the_start_names_the_extra_that_brings_it(flags: list[str], code: int) -> None:
+    without = "import runpy, sys; sys.modules['gradio'] = None; runpy.run_path('app.py', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", without, *flags], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == code
+    said = "the page needs gradio, which is not installed: pip install '.[app]' brings it\n"
+    assert done.stderr == (said if code else "")
+
+
 def test_the_model_comes_from_the_environment_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["app.py"])
     monkeypatch.delenv("INPAINT_MODEL", raising=False)

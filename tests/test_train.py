@@ -521,6 +521,19 @@ def test_a_library_that_only_measuring_needs_and_that_is_broken_ends_the_start_w
     assert not [*(tmp_path / "run").glob("*.pt")]
 
 
+@pytest.mark.parametrize("library", ["accelerate", "datasets", "pyarrow"])
+def test_without_its_libraries_training_names_the_extra_that_brings_them(library: str, tmp_path: Path) -> None:
+    without = (
+        f"import runpy, sys; sys.modules[{library!r}] = None;runpy.run_path('train_accelerate.py', run_name='__main__')"
+    )
+    for words, said in (
+        (["--output_dir", str(tmp_path)], f"training needs {library}, which is not installed: pip install '.[train]'"),
+        (["--help"], ""),
+    ):
+        done = subprocess.run([sys.executable, "-c", without, *words], cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == ((1, f"{said} brings it\n") if said else (0, ""))
+
+
 @pytest.mark.slow
 def test_images_that_cannot_be_decoded_are_named_at_the_start_and_at_the_end(pictures: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(pictures, tmp_path / "some")

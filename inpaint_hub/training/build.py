@@ -87,7 +87,7 @@ def load_features(recipe: Recipe, accelerator: Any) -> FeatureNetwork | None:
     try:
         return FeatureNetwork(TRAINING).to(accelerator.device)
     except ImportError as error:
-        sys.exit(f"the feature network cannot be loaded ({error}); pip install 'inpaint-hub[train]' brings it")
+        sys.exit(f"the feature network cannot be loaded ({error}); pip install '.[train]' brings it")
 
 
 def build_networks(
