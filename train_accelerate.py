@@ -363,7 +363,8 @@ def validated(run: Run, state: TrainingState) -> dict[str, float]:
     if metric and metric not in figures:
         sys.exit(f"{len(shown)} validation images have no {metric}; name another figure with --save_best")
     if metric and state.is_best(metric, figures[metric], side):
-        facts = card_facts(run, state) | {"curves": None, "samples": None}  # pictures that are not in this folder
+        # What is on the Hub are other weights, the last; and the pictures are not in this folder.
+        facts = card_facts(run, state) | {"repo_id": None, "curves": None, "samples": None}
         facts["note"] = f"The weights with the best {metric} of validation at {side} px, {state.best}, of this run."
         save_model(copy.deepcopy(generator), run.parts()["discriminator"], facts, run.args.output_dir / "best")
     return figures

@@ -31,6 +31,7 @@ from inpaint_hub import Discriminator, Generator, Inpainter
 from inpaint_hub.data.dataset import Reader
 from inpaint_hub.metrics import METRICS
 from inpaint_hub.models.feature_discriminator import FeatureDiscriminator
+from inpaint_hub.models.model_card import PLACE
 from inpaint_hub.training import checkpoint
 from inpaint_hub.training.arguments import parse_args, shown_command
 from inpaint_hub.training.build import build_networks, load_holes
@@ -814,6 +815,7 @@ def test_a_token_given_as_a_flag_serves_the_push_and_private_weights(pictures: P
     with HubServer() as server:
         server.add(f"{USER}/weights", files=files, private=True)
         more = ["--hub_token", TOKEN, "--init_from", f"{USER}/weights", "--push_every", "1"]
+        more += ["--save_best", "psnr_hole", "--validation_steps", "1"]
         process = push(server, pictures, tmp_path / "mine", *more)
         printed = process.communicate(timeout=280)[0]
         assert process.returncode == 0, printed
@@ -821,6 +823,9 @@ def test_a_token_given_as_a_flag_serves_the_push_and_private_weights(pictures: P
         commits = len(server.commits(f"{USER}/mine"))
     assert f'Inpainter.from_pretrained("{USER}/mine")' in card
     assert "comes without a discriminator: a new one begins from random weights" in printed
+    best = (tmp_path / "mine/best/README.md").read_text()
+    assert PLACE in best, "its weights are not those on the Hub, which are the last"
+    assert f"{USER}/mine" not in best.split("## Training")[0]
     assert TOKEN not in card
     assert commits == 3, "the Hub's own, one on the way, one at the end"
 
