@@ -116,7 +116,7 @@ def save_model(
     planned: Any = generator._hub_mixin_config
     config = {**planned, "largest_hole": facts["largest_hole"]}  # a run may end before its images grow
     to_half(generator).save_pretrained(aside, config=config, model_card_kwargs=facts)
-    (aside / "figures.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (aside / "figures.json").write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n")
     discriminator.save_pretrained(aside / "discriminator")
     card = folder / "README.md"
     if card.is_file() and is_edited(card.read_text(encoding="utf-8")):

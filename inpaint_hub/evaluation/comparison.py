@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import statistics
@@ -19,7 +20,7 @@ from ..metrics import METRICS
 if TYPE_CHECKING:
     from ..training.recipes import Recipe
 
-AREAS = tuple((low / 10, (low + 1) / 10) for low in range(6))  # shares of the image
+AREAS = ("0–10 %", "10–20 %", "20–30 %", "30–40 %", "40–50 %", "50 % and more")  # shares of the image
 PLACES = ("interior", "one side", "corner")  # the hole touches none, one, or more of the image's sides
 JACKKNIFE_GROUPS = 20
 STANDARD_ERRORS_95 = 1.96  # half the width of a 95 % interval
@@ -30,12 +31,17 @@ class Figure(NamedTuple):
     """A figure with its 95 % interval.
 
     Attributes:
-        value: The figure.
+        value: The figure; None if the images have none: no PSNR without an error, no gradient energy of flat images.
         half_width: Half the width of the interval; None if there are too few images.
     """
 
-    value: float
+    value: float | None
     half_width: float | None
+
+    @classmethod
+    def of(cls, value: float, half_width: float | None) -> Figure:
+        """Make a figure of what was computed; infinity and NaN, which JSON does not have, are None."""
+        return cls(*(part if part is not None and math.isfinite(part) else None for part in (value, half_width)))
 
 
 class Fills(NamedTuple):
@@ -115,7 +121,7 @@ def load_inputs(
     holes = Holes(sides, recipe.hole_mix(), masks).batch(SEED, 0, len(images), (resolution, resolution))
     facts = {
         "title": f"Methods on {Path(data).name}",
-        "text": _describe(len(images), split, resolution, recipe, seed),
+        "text": _describe(len(images), split, resolution, recipe, seed) + _tell_left_out(holes[:, 0].numpy()),
         "images": len(images),
         "resolution": resolution,
         "holes": kinds,
@@ -140,6 +146,13 @@ def _describe(count: int, split: str, resolution: int, recipe: Recipe, seed: int
         " of the originals. At 32 px, label and Fréchet distance are those of the CIFAR-10 classifier of this package."
         f" Times and memory: {describe_machine()}."
     )
+
+
+def _tell_left_out(holes: np.ndarray) -> str:
+    """The parts by area and by place that have no figures, as they hold a single image; empty if there is none."""
+    parts = _group_by_area(holes) | _group_by_place(holes)
+    alone = [part for part, some in parts.items() if some.sum() == 1]
+    return f" Left out of the figures by area and by place, with one image each: {', '.join(alone)}." * bool(alone)
 
 
 def fill_all(name: str, images: np.ndarray, holes: np.ndarray, seed: int) -> Fills:
@@ -215,9 +228,9 @@ def compare(
             worker.close()
         metrics = FillMetrics(images, holes, fills.results, originals)
         row: dict[str, Any] = {"figures": metrics.figures(), "images": len(images)}
-        row["figures"]["frechet_crops"] = Figure(metrics.frechet_crops(), None)  # too slow for an interval
+        row["figures"]["frechet_crops"] = Figure.of(metrics.frechet_crops(), None)  # too slow for an interval
         for metric, distance in perceptual_metrics:
-            row["figures"][metric] = Figure(distance(fills.results, images), None)
+            row["figures"][metric] = Figure.of(distance(fills.results, images), None)
         for grouping, parts in groups.items():
             row[grouping] = {
                 part: {"images": int(some.sum())} | metrics.figures(np.flatnonzero(some))
@@ -226,8 +239,9 @@ def compare(
             }
         row |= {"milliseconds": statistics.median(fills.milliseconds), "peak_mb": fills.peak_mb}
         rows[name], results[name] = row, fills.results
-        figures = row["figures"]
-        log(f"{name}: {figures['psnr_hole'].value:.2f} dB in the hole, {row['milliseconds']:.1f} ms an image")
+        psnr = row["figures"]["psnr_hole"].value
+        found = "no error" if psnr is None else f"{psnr:.2f} dB"
+        log(f"{name}: {found} in the hole, {row['milliseconds']:.1f} ms an image")
     return rows, results
 
 
@@ -287,7 +301,7 @@ class FillMetrics:
             functions["frechet"] = lambda some: frechet_distance(fill_features[some], features[some])
             functions["same_label"] = lambda some: float((fill_labels == labels)[some].float().mean())
         return {
-            name: Figure(float(function(which)), _jackknife_half_width(function, which))
+            name: Figure.of(float(function(which)), _jackknife_half_width(function, which))
             for name, function in functions.items()
         }
 
@@ -315,7 +329,7 @@ def _group_by_area(holes: np.ndarray) -> dict[str, np.ndarray]:
     """For each class of AREAS: which holes are in it, (N,) bool; the last class has all larger holes."""
     share = holes.mean(axis=(1, 2))
     number = np.minimum((share * 10).astype(int), len(AREAS) - 1)
-    return {f"{100 * low:.0f}–{100 * high:.0f} %": number == n for n, (low, high) in enumerate(AREAS)}
+    return {area: number == n for n, area in enumerate(AREAS)}
 
 
 def _group_by_place(holes: np.ndarray) -> dict[str, np.ndarray]:

@@ -74,13 +74,13 @@ def figures(results: np.ndarray, images: Tensor, holes: Tensor) -> dict[str, flo
 
     Returns:
         A figure for each name in `METRICS` and `FEATURE_METRICS` that has one: a single image has no kernel distance,
-        and in flat images there is no gradient.
+        in flat images there is no gradient, and without an error there is no PSNR.
     """
     originals, hole = images.permute(0, 2, 3, 1).numpy(), holes[:, 0].numpy()
     of_pixels = {name: metric(results, originals, hole) for name, metric in METRICS.items()}
     features = crop_features(results, hole), crop_features(originals, hole)
     found = of_pixels | {name: metric(*features) for name, metric in FEATURE_METRICS.items()}
-    return {name: value for name, value in found.items() if not math.isnan(value)}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def rehearse() -> None:

@@ -65,12 +65,12 @@ def group_table(rows: dict[str, dict[str, Any]], grouping: str, figure: str) -> 
 
 
 def _cell(figure: str, method: str, rows: dict[str, dict[str, Any]]) -> str:
-    if figure not in rows[method]["figures"]:
+    found = {name: row["figures"].get(figure, (None, None)) for name, row in rows.items()}
+    value, half_width = found[method]
+    if value is None:
         return ""
-    value, half_width = rows[method]["figures"][figure]
     column = COLUMNS[figure]
-    values = (row["figures"][figure][0] for row in rows.values() if figure in row["figures"])
-    best = min(values, key=column.rank)
+    best = min((value for value, _ in found.values() if value is not None), key=column.rank)
     text = f"{value:.{column.digits}f}"
     text = f"**{text}**" if text == f"{best:.{column.digits}f}" else text
     return text if half_width is None else f"{text} ± {half_width:.{column.digits}f}"
@@ -120,7 +120,7 @@ def plot_figures(rows: dict[str, dict[str, Any]], path: Path, figures: Sequence[
                     continue
                 values, half_widths = zip(*(row[grouping][part][figure] for part in parts), strict=True)
                 pane.errorbar(
-                    parts, values, [half or 0 for half in half_widths], label=method, capsize=2,
+                    parts, np.array(values, dtype=float), [half or 0 for half in half_widths], label=method, capsize=2,
                     color=f"C{number % 10}",
                     linestyle=("-", "--", ":")[number // 10 % 3], marker=".",
                 )  # fmt: skip
@@ -156,7 +156,7 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     draw_sheet(images, holes, results).save(folder / "sheet.png")
     plot_figures(rows, folder / "curves.png")
-    (folder / "figures.json").write_text(json.dumps(facts | {"methods": rows}, indent=1) + "\n")
+    (folder / "figures.json").write_text(json.dumps(facts | {"methods": rows}, indent=1, allow_nan=False) + "\n")
     parts = [
         f"# {facts['title']}\n\n{facts['text']}\n\n{figures_table(rows)}",
         *(

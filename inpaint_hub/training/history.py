@@ -159,16 +159,22 @@ def discriminator_dominates(rows: Sequence[dict[str, Any]], adversarial_loss: st
     return False
 
 
+def _line(row: dict[str, Any]) -> str:
+    """A row as a line of JSON. Infinity and NaN, which JSON does not have, are left out."""
+    known = {name: value for name, value in row.items() if not isinstance(value, float) or math.isfinite(value)}
+    return json.dumps(known, allow_nan=False) + "\n"
+
+
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Make `path` these rows, one a line, and drop whatever else it held."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(_line(row) for row in rows))
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
     """One more line."""
     with path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
+        file.write(_line(row))
 
 
 def report(rows: list[dict[str, Any]], recipe: Recipe, folder: Path, say: Callable[[str], None]) -> None:

@@ -96,7 +96,7 @@ def test_areas_and_places_are_those_of_the_holes() -> None:
         "0–10 %",
         "20–30 %",
         "30–40 %",
-        "50–60 %",
+        "50 % and more",
     ]
     assert [name for n in range(4) for name, some in places.items() if some[n]] == [
         "interior", "one side", "corner", "corner",
@@ -126,6 +126,40 @@ def test_a_table_marks_the_best_of_each_figure() -> None:
     _, _, first, second = report.figures_table(rows).splitlines()
     assert first == "| one | **17.20** ± 0.50 | 0.2000 | 1.0 | 100 |"
     assert second == "| two | 16.00 ± 0.50 | **0.1000** | 1.0 | 100 |"
+
+
+def test_a_figure_that_images_do_not_have_is_empty_in_tables_and_null_in_json(tmp_path: Path) -> None:
+    images, holes = np.full((4, 16, 16, 3), 100, dtype=np.uint8), np.zeros((4, 16, 16), dtype=bool)
+    holes[:, 4:12, 4:12] = True
+    holes[3] = False
+    holes[3, 0:14, 0:14] = True  # in parts of its own
+    rows, results = compare(["telea"], images, holes, log=(said := []).append)  # flat: filled without an error
+    worse = {"figures": rows["telea"]["figures"] | {"psnr_hole": (20.0, None)}}
+    rows |= {"worse": rows["telea"] | worse}
+    results |= {"worse": results["telea"]}
+    facts = {"title": "Flat", "text": "Flat images."}
+    text = write_report(tmp_path, facts, rows, images, holes, results)
+    assert rows["telea"]["figures"]["psnr_hole"] == (None, None)
+    assert said == [f"telea: no error in the hole, {rows['telea']['milliseconds']:.1f} ms an image"]
+    lines = [line for line in text.splitlines() if line.startswith(("| telea |", "| worse |"))]
+    assert lines[0].startswith("| telea |  | ")
+    assert lines[1].startswith("| worse | **20.00** | ")
+    assert "nan" not in text
+    assert "inf" not in text
+    assert "NaN" not in (written := (tmp_path / "figures.json").read_text())
+    assert "Infinity" not in written
+
+
+def test_a_part_of_one_image_is_told(folder: Path) -> None:
+    holes = np.zeros((3, 20, 20), dtype=bool)
+    holes[:2, 5:9, 5:9] = True
+    holes[2, 10:20, 8:20] = True
+    told = " Left out of the figures by area and by place, with one image each: 30–40 %, corner."
+    assert comparison._tell_left_out(holes) == told
+    assert comparison._tell_left_out(holes[:2]) == ""
+    facts, _, drawn = load_inputs(str(folder), resolution=32, kinds="spread", sides=(8, 16), count=6)
+    assert facts["text"].endswith(comparison._tell_left_out(drawn))
+    assert comparison._tell_left_out(drawn)
 
 
 def test_table_marks_the_gradient_energy_that_is_nearest_to_the_originals() -> None:

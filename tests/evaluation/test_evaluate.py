@@ -41,6 +41,12 @@ def test_figures_that_images_do_not_have_are_left_out(count: int, flat: bool) ->
     json.dumps(found, allow_nan=False)
 
 
+def test_figures_of_fills_without_an_error_have_no_psnr() -> None:
+    images, holes = torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.zeros(2, 1, 32, 32, dtype=torch.bool)
+    holes[:, :, 8:24, 8:24] = True
+    assert "psnr_hole" not in figures(np.zeros((2, 32, 32, 3), dtype=np.uint8), images, holes)
+
+
 @pytest.mark.parametrize(("count", "size", "columns"), [(20, 32, 16), (3, 32, 3), (20, 256, 6)])
 def test_a_grid_of_samples_has_three_rows_and_a_bounded_width(
     count: int, size: int, columns: int, tmp_path: Path

@@ -13,6 +13,7 @@ from PIL import Image
 from inpaint_hub.training.history import (
     WON_UPDATES,
     TrainingState,
+    append_row,
     discriminator_dominates,
     find_nonfinite,
     plot,
@@ -149,3 +150,9 @@ def test_keep_before_adversarial_follows_a_run_that_is_lengthened() -> None:
     torch.nn.init.constant_(averaged.weight, 0)
     assert [kept("reconstruct"), kept("discriminate", "joint"), kept("discriminate", "joint")] == [None, 2, 2]
     assert [kept("real", "fake"), kept("reconstruct", "real", "fake", "adversarial")] == [None, 5]
+
+
+def test_rows_leave_out_what_json_does_not_have(tmp_path: Path) -> None:
+    write_rows(tmp_path / "metrics.jsonl", [{"step": 1, "kernel_distance": math.nan}])  # of an earlier version
+    append_row(tmp_path / "metrics.jsonl", {"step": 2, "psnr_hole": math.inf, "seam": 0.5})
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2, "seam": 0.5}\n'
