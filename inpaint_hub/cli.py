@@ -73,9 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left at exit
         return status or _failed(f"standard output cannot be written ({error.strerror})")
     except KeyboardInterrupt:
-        print(
-            "\nstopped; nothing is half written, and for a folder the same command goes on from here", file=sys.stderr
-        )
+        goes_on = args.run is fill and Path(args.image).is_dir()
+        told = ", and the same command goes on from here" * goes_on
+        print(f"\nstopped; nothing is half written{told}", file=sys.stderr)
         return 130
     return status
 
@@ -325,8 +325,11 @@ def compare(args: argparse.Namespace) -> int:
     made = not args.output.exists()
     try:
         from .evaluation import comparison, report
-        from .methods.registry import METHODS
+        from .methods.registry import METHODS, check_name
 
+        chosen = args.methods or list(METHODS)
+        for name in chosen:  # now, and not after the others were measured
+            check_name(name)
         args.output.mkdir(parents=True, exist_ok=True)  # now, and not after measuring for hours
         facts, images, holes = comparison.load_inputs(
             args.data,
@@ -343,7 +346,6 @@ def compare(args: argparse.Namespace) -> int:
             config_name=args.dataset_config_name,
             revision=args.dataset_revision,
         )
-        chosen = args.methods or list(METHODS)
         rows, results = comparison.compare(chosen, images, holes, seed=args.seed, perceptual=args.perceptual, log=_log)
         if not rows:
             return _failed("no method is left to compare")

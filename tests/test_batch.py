@@ -291,9 +291,7 @@ def test_run_that_is_interrupted_leaves_no_process_and_no_half_file(tmp_path: Pa
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert (
-        said.decode().strip() == "stopped; nothing is half written, and for a folder the same command goes on from here"
-    )
+    assert said.decode().strip() == "stopped; nothing is half written, and the same command goes on from here"
     assert group_ends(process.pid)
     assert not list((tmp_path / "out").glob(".*"))
     for path in (tmp_path / "out").glob("*.png"):

@@ -374,6 +374,17 @@ def test_compare_says_before_it_measures_that_it_cannot_write(
     assert capsys.readouterr().err == f"inpaint-hub: [Errno 20] Not a directory: '{tmp_path}/file/out'\n"
 
 
+def test_main_promises_to_go_on_for_a_folders_fill_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(args: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "compare", interrupt)
+    assert cli.main(["compare", str(tmp_path), "--output", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err.strip() == "stopped; nothing is half written"
+
+
 def test_a_name_that_the_terminal_cannot_show_is_no_failure(tmp_path: Path) -> None:
     photo_at(tmp_path / "photo.png")
     command = [sys.executable, "-m", "inpaint_hub.cli", "fill", "photo.png", mask_at(tmp_path / "mask.png"), *TELEA]

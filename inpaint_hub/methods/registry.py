@@ -65,16 +65,21 @@ def get_method(method: str | Path, device: str = "cpu") -> Method:
         raise ValueError(
             f"method is a {type(method).__name__}; give a name ({', '.join(METHODS)}), or a model's folder"
         )
-    if method in shipped():
-        locate(method)  # refuses a name that is also a model's folder here
+    check_name(method)
     if method in METHODS and (device == "cpu" or method not in shipped()):
         return METHODS[method]
+    return _generator(shipped_folder(method) if method in shipped() else method, device)
+
+
+def check_name(method: str) -> None:
+    """Raise `ValueError` for a name that can be no method; nothing is loaded, and the Hub is not asked."""
+    if method in shipped():
+        locate(method)  # refuses a name that is also a model's folder here
     if method not in METHODS and not may_be_model(method):
         raise ValueError(
             f"{method!r} is no method ({', '.join(METHODS)}), no folder here, and no Hub id;"
             " give one of those, or owner/model"
         )
-    return _generator(shipped_folder(method) if method in shipped() else method, device)
 
 
 def fill_file(

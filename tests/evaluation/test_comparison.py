@@ -194,14 +194,17 @@ def test_nothing_is_overwritten_unasked(folder: Path, tmp_path: Path, capsys: py
         (["--sides", "20", "40"], "hole_max is 40; it must be below --resolution"),
         (["--holes", "stars"], "write kinds of rectangle"),
         (["--count", "1"], "a comparison needs 2 or more"),
-        (["--methods", "sorcery"], "no method is left to compare"),
+        (["--methods", "telea", "sorcery"], "'sorcery' is no method (telea"),
+        (["--methods", "owner/sorcery"], "no method is left to compare"),
     ],
 )
 def test_a_wrong_command_is_told_what_is_wrong(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str], sentence: str
 ) -> None:
     assert main(["compare", str(folder), "--output", str(tmp_path / "new"), *wrong]) == 1
-    assert sentence in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert "in the hole" not in said.out, "it measured first"
     assert not (tmp_path / "new").exists()
 
 
