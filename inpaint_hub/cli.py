@@ -389,6 +389,9 @@ def space(args: argparse.Namespace) -> int:
     from .web.space import files
 
     try:
+        from . import hub
+
+        hub.check_space_name(args.space)
         wanted = files(args.model)
         if args.dry_run:
             for name, data in wanted.items():
@@ -396,8 +399,6 @@ def space(args: argparse.Namespace) -> int:
             for name in ("README.md", "requirements.txt", "app.py"):
                 print(f"\n=== {name}\n{bytes(wanted[name]).decode()}", end="")
             return 0
-        from . import hub
-
         if "/" in args.model:
             hub.visitors_model(args.model)  # as the Space will fetch it
         address, changed = hub.publish_space(args.space, wanted)

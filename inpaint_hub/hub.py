@@ -14,6 +14,7 @@ from typing import Any
 from httpx2 import HTTPError  # what huggingface_hub's errors are, and those of a connection; it brings httpx2
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+from huggingface_hub.utils import validate_repo_id
 from tqdm import tqdm
 
 from .models.hub_model import CARD_KEPT, card_on_hub
@@ -137,16 +138,30 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def check_space_name(repo_id: str) -> None:
+    """Raise `ValueError` for what can be no Space's name; the Hub is not asked."""
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise ValueError(
+            f"{repo_id!r} is no name for a Space on the Hub; give owner/name, of letters, digits, '-', '_' and '.'"
+        ) from error
+
+
 def publish_space(repo_id: str, files: Mapping[str, bytes | Path], *, token: str | None = None) -> tuple[str, bool]:
     """The address of the Space `repo_id`, made if it is new, with `files` in it, and whether anything had to be sent.
 
+    A Space of the token's owner may be given by its name alone.
+
     All goes in one commit, since each one builds the Space anew; none where all is there. What an earlier version of
     this package left in its folders goes, all else stays. Raises `ValueError` with a sentence where this token may not
-    write there, and where another program is there.
+    write there, where another program is there, and for what is no name.
     """
+    check_space_name(repo_id)
     api = HfApi(token=token)
     try:
         address = api.create_repo(repo_id, repo_type="space", space_sdk="gradio", exist_ok=True)
+        repo_id = address.repo_id  # with its owner, who may be left out
         api.auth_check(repo_id, repo_type="space", write=True)
         about = api.space_info(repo_id)
         present = [file.rfilename for file in about.siblings or []]

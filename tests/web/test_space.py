@@ -215,3 +215,22 @@ def test_what_the_command_sent_runs_from_nothing_and_fills(
         assert np.array_equal(np.asarray(picture), np.asarray(inpainter(Image.fromarray(photo), hole)))
     assert Path(default).name == "photo.png"
     assert f"GET /{MODEL}/resolve/" in " ".join(server.requests)
+
+
+def test_a_space_without_an_owner_is_the_tokens_owners(server: HubServer, tmp_path: Path) -> None:
+    done = command(server, tmp_path, "demo", "--model", "cifar10")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "app.py" in server.files(f"spaces/{SPACE}")
+
+
+@pytest.mark.parametrize("more", [[], ["--dry_run"]])
+def test_what_is_no_name_of_a_space_is_refused_before_anything_is_sent(
+    server: HubServer, tmp_path: Path, more: list[str]
+) -> None:
+    before = len(server.requests)
+    done = command(server, tmp_path, "my demo", "--model", "cifar10", *more)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "inpaint-hub: 'my demo' is no name for a Space on the Hub; give owner/name, of letters"
+    )
+    assert len(server.requests) == before
