@@ -160,7 +160,8 @@ class InpaintingNetwork(HubModel):
         largest_hole: The side in px of the largest holes in training, if known.
 
     Raises:
-        ValueError: The colour is not three Python floats in 0..1, which config.json can hold.
+        ValueError: The colour is not three Python floats in 0..1, which config.json can hold, or the side is no whole
+            number of px.
     """
 
     fill_color: Tensor
@@ -170,6 +171,10 @@ class InpaintingNetwork(HubModel):
         if len(fill_color) != 3 or not all(isinstance(value, float | int) and 0 <= value <= 1 for value in fill_color):
             raise ValueError(
                 f"fill_color is {fill_color!r}; give three Python floats in 0..1, array.tolist() makes them"
+            )
+        if largest_hole is not None and (type(largest_hole) is not int or largest_hole < 1):
+            raise ValueError(
+                f"largest_hole, in config.json, is {largest_hole!r}; give a whole number of px from 1 on, or null"
             )
         super().__init__()
         self.largest_hole = largest_hole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -220,3 +221,9 @@ def test_fill_color_comes_from_the_config_and_is_no_weight(name: str) -> None:
     generator = Generator.from_pretrained(name)
     assert generator.fill_color.flatten().tolist() == pytest.approx(config["fill_color"])
     assert not [key for key in generator.state_dict() if not key.startswith("layers.")]
+
+
+@pytest.mark.parametrize("side", ["72", 72.5, 0, True])
+def test_a_largest_hole_that_is_no_number_of_px_is_refused(side: Any) -> None:
+    with pytest.raises(ValueError, match=r"largest_hole, in config\.json, is .*; give a whole number of px"):
+        Generator(largest_hole=side)
