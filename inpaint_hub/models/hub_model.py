@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import torch
 from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin, hf_hub_download, snapshot_download
 from huggingface_hub.constants import CONFIG_NAME, SAFETENSORS_SINGLE_FILE
 from huggingface_hub.errors import EntryNotFoundError
@@ -20,6 +20,7 @@ from .model_card import is_edited, render
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+_BUILDING = Lock()  # or one thread would put back random numbers that another one has drawn
 WHERE = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # options of a download
 
 
@@ -60,15 +61,26 @@ class HubModel(
         return super().from_pretrained(place, strict=strict, **options)
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, **options: Any) -> Self:
-        """The mixin's, which would build a model without config.json from the class's defaults."""
+    def _from_pretrained(
+        cls, *, model_id: str, map_location: str = "cpu", strict: bool = False, **options: Any
+    ) -> Self:
+        """Load the weights of a folder or the Hub.
+
+        The mixin's own would build a model without config.json from the class's defaults, draw from the caller's random
+        numbers, and print a line for every folder, which cannot be kept silent while other threads print.
+        """
+        where = {name: options.pop(name) for name in WHERE}
         if not Path(model_id).is_dir():
-            hf_hub_download(model_id, CONFIG_NAME, **{name: options[name] for name in WHERE})
+            hf_hub_download(model_id, CONFIG_NAME, **where)
+            weights = Path(hf_hub_download(model_id, SAFETENSORS_SINGLE_FILE, **where))
         elif not (Path(model_id) / CONFIG_NAME).is_file():
             raise FileNotFoundError(f"{model_id} has no {CONFIG_NAME}; give a folder that save_pretrained wrote")
+        else:
+            weights = Path(model_id) / SAFETENSORS_SINGLE_FILE
+        with _BUILDING, torch.random.fork_rng(devices=[]):
+            model = cls(**options)
         try:
-            with redirect_stdout(StringIO()):  # the mixin prints a line for every local folder
-                return super()._from_pretrained(model_id=model_id, **options)
+            return cls._load_as_safetensor(model, str(weights), map_location, strict)
         except SafetensorError as error:
             raise ValueError(
                 f"{model_id}: its {SAFETENSORS_SINGLE_FILE} is broken ({error}); save or download it again"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,17 @@ def test_methods_of_shipped_models_do_not_look_into_the_working_folder(here: Pat
     hole = torch.zeros(16, 16, dtype=torch.bool)
     hole[4:8, 4:8] = True
     assert torch.equal(METHODS["faces"](image, hole)[:, ~hole], image[:, ~hole])
+
+
+def test_from_pretrained_prints_nothing_and_leaves_the_callers_random_numbers_and_output_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Generator(fill_color=(0.125, 0.25, 0.5)).save_pretrained(tmp_path)
+    random, output = torch.get_rng_state(), sys.stdout
+    seen = []
+    with ThreadPoolExecutor(4) as pool:  # each load by its own would put back what another had put aside
+        for _ in pool.map(lambda _: Generator.from_pretrained(tmp_path), range(8)):
+            seen.append(sys.stdout)
+    assert {*map(id, seen), id(sys.stdout)} == {id(output)}
+    assert torch.equal(torch.get_rng_state(), random)
+    assert capsys.readouterr() == ("", "")
