@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_THREADS = threading.Lock()
+_THREADS, _DRAWING = threading.Lock(), threading.Lock()
 _STARTED_AS = os.getpid()  # of the process that imported this; in one forked from it, another
 
 
@@ -51,6 +51,15 @@ def one_torch_thread() -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(threads)
+
+
+@contextmanager
+def random_numbers_kept() -> Iterator[None]:
+    """Within, weights may be drawn that are replaced later: PyTorch's random numbers are as before then."""
+    import torch
+
+    with _DRAWING, torch.random.fork_rng(devices=[]):  # or one thread would put back what another one has drawn
+        yield
 
 
 def one_thread_after_fork() -> None:

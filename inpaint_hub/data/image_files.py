@@ -7,8 +7,8 @@ import os
 import re
 import tarfile
 import zipfile
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -110,20 +110,19 @@ def _split_by_folder(folder: Path, pictures: Sequence[Path], notes: list[str]) -
     return dict(splits)
 
 
-def _split_folders(folders: Iterable[Path]) -> dict[Path, str]:
+def _split_folders(folders: Collection[Path]) -> dict[Path, str]:
     """The folders that hold a split, by their whole name, as val2017, or by a word of it, as val_large.
 
     By a word only where a folder beside it is called the same but for that word, as data_large: test_tubes is no split.
     """
-    alike: dict[tuple[Path, str], set[Path]] = defaultdict(set)  # by the name without one of its words
-    known: dict[Path, list[tuple[str, tuple[Path, str]]]] = defaultdict(list)
-    for folder in folders:
-        for word in re.finditer(r"[^\W\d_]+", folder.name.lower()):
-            rest = folder.parent, f"{folder.name[: word.start()]}*{folder.name[word.end() :]}"
-            alike[rest].add(folder)
-            if word[0] in SPLIT_FOLDERS:
-                known[folder].append((SPLIT_FOLDERS[word[0]], rest))
-    splits = {folder: split for folder, some in known.items() for split, rest in some if len(alike[rest]) > 1}
+    words = [
+        (folder, found[0], (folder.parent, f"{name[: found.start()]}*{name[found.end() :]}"))  # and the name without it
+        for folder in folders
+        for name in [folder.name.lower()]
+        for found in re.finditer(r"[^\W\d_]+", name)
+    ]
+    alike = Counter(rest for _, _, rest in words)
+    splits = {folder: SPLIT_FOLDERS[word] for folder, word, rest in words if word in SPLIT_FOLDERS and alike[rest] > 1}
     return splits | {folder: split for folder in folders if (split := split_named(folder.name))}
 
 

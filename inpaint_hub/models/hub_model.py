@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import torch
 from huggingface_hub import HfApi, ModelCard, PyTorchModelHubMixin, hf_hub_download, snapshot_download
 from huggingface_hub.constants import CONFIG_NAME, SAFETENSORS_SINGLE_FILE
 from huggingface_hub.errors import EntryNotFoundError
 from safetensors import SafetensorError
 from torch import nn
 
+from ..hardware import random_numbers_kept
 from ..pretrained import locate
 from .model_card import is_edited, render
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_BUILDING = Lock()  # or one thread would put back random numbers that another one has drawn
 WHERE = ("revision", "cache_dir", "force_download", "local_files_only", "token")  # options of a download
 
 
@@ -77,7 +75,7 @@ class HubModel(
             raise FileNotFoundError(f"{model_id} has no {CONFIG_NAME}; give a folder that save_pretrained wrote")
         else:
             weights = Path(model_id) / SAFETENSORS_SINGLE_FILE
-        with _BUILDING, torch.random.fork_rng(devices=[]):
+        with random_numbers_kept():
             model = cls(**options)
         try:
             return cls._load_as_safetensor(model, str(weights), map_location, strict)

@@ -89,6 +89,7 @@ def test_folders_of_splits_are_taken_at_their_word(tmp_path: Path) -> None:
         ("places/data_large/a.png", "places/val_large/b.png", "validation"),
         ("DIV2K_train_HR/test/a.png", "DIV2K_valid_HR/b.png", "validation"),
         ("My photos/a.png", "My test/b.png", "test"),
+        ("Train_Images/a.png", "val_images/b.png", "validation"),
     ],
 )
 def test_folders_of_splits_are_known_at_any_depth_and_with_further_words(
